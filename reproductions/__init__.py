@@ -1,0 +1,1 @@
+"""One script and one TOML a paper; `tfsergan reproduce PAPER` runs them."""

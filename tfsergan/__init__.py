@@ -1,0 +1,2 @@
+"""Adversarial methods for speech emotion recognition, reproduced paper by paper."""
+
