@@ -1,0 +1,173 @@
+"""What the builders of speech corpora share: features, configs, progress, and finding the corpus."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfsergan.errors import CorpusNotFound, TfserganError
+from tfsergan.features import functionals
+from tfsergan.progress import Report, silent
+
+SAMPLE_RATE = 16_000  # Hz, of every `audio` config
+
+Item = TypeVar("Item")
+
+
+@dataclasses.dataclass(eq=False)
+class SpeechConfig(tfds.core.BuilderConfig):
+    """A form that a corpus is prepared in.
+
+    Attributes:
+        features: "audio", or a set of functionals in `functionals.FEATURE_SETS`.
+    """
+
+    features: str = "is10"
+
+
+def feature_config(features: str, cls: type[SpeechConfig] = SpeechConfig, **arguments: Any) -> SpeechConfig:
+    """The config named after `features`; `arguments` go to `cls`."""
+    if features == "audio":
+        description = "Audio, 16 kHz mono, 16 bit."
+    else:
+        size = functionals.FEATURE_SETS[features]
+        description = f"openSMILE {features.upper()} functionals ({size}), raw."
+    return cls(name=features, features=features, description=description, **arguments)
+
+
+class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """A builder of utterances with speaker, session and emotion, as audio or as functionals.
+
+    Set `report` and `jobs` on an instance before `download_and_prepare`. Subclasses set `code_path` and
+    `pkg_dir_path` (an editable install would look in the wrong folder) and yield from `_examples`.
+
+    Attributes:
+        report: told about synthesis and extraction as they go on.
+        jobs: processes; all cores if None.
+        homepage: of the corpus.
+    """
+
+    report: Report = staticmethod(silent)
+    jobs: int | None = None
+    homepage: str | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """openSMILE's names of `features`' columns, () for audio; once built, it needs no openSMILE."""
+        if self.builder_config.features == "audio":
+            return ()
+        if "feature_names" in self.info.metadata.keys():  # noqa: SIM118  (keys() reads the file, `in` does not)
+            return tuple(self.info.metadata["feature_names"])
+        return functionals.feature_names(self.builder_config.features)
+
+    def download_and_prepare(self, **arguments: Any) -> None:
+        """As TFDS does, without its progress bars: `report` is told instead."""
+        tfds.disable_progress_bar()
+        super().download_and_prepare(**arguments)
+
+    def _log_download_bytes(self) -> None:
+        """Nothing: TFDS would print on standard output."""
+
+    def _log_download_done(self) -> None:
+        """Nothing: TFDS would print on standard output."""
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        features = self.builder_config.features
+        if features == "audio":
+            content = {"audio": tfds.features.Audio(shape=(None,), dtype=np.int16, sample_rate=SAMPLE_RATE)}
+        else:
+            size = functionals.FEATURE_SETS[features]
+            content = {"features": tfds.features.Tensor(shape=(size,), dtype=np.float32)}
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "utterance": tfds.features.Text(),
+                    "speaker": tfds.features.Text(),
+                    "session": tfds.features.Text(),
+                    "gender": tfds.features.Text(),
+                    "emotion": tfds.features.Text(),
+                    "text": tfds.features.Text(),
+                    **content,
+                }
+            ),
+            homepage=self.homepage,
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _examples(
+        self,
+        items: Sequence[Item],
+        metadata: Callable[[Item], dict[str, str]],
+        read: Callable[[Item], functionals.Recording],
+        task: str,
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """An example for each item, keyed by its utterance.
+
+        Args:
+            items: whatever `read` and `metadata` take; picklable, and named by `str` in error messages.
+            metadata: gives an item's `utterance, speaker, session, gender, emotion, text`.
+            read: gives its audio at `SAMPLE_RATE`, in a process of its own.
+            task: names this part of the corpus to `report`.
+        """
+        features = self.builder_config.features
+        if features == "audio":
+            content = functionals.map_processes(
+                read, items, jobs=self.jobs, report=self.report, task=f"{task}: audio"
+            )
+            content = (
+                {"audio": _sixteen_bit(recording, str(item))}
+                for item, recording in zip(items, content, strict=True)
+            )
+        else:
+            self.info.metadata["feature_names"] = list(functionals.feature_names(features))
+            matrix = functionals.extract(
+                items,
+                features,
+                jobs=self.jobs,
+                report=self.report,
+                read=read,
+                task=f"{task}: {features} functionals",
+            )
+            content = ({"features": row} for row in matrix)
+        for item, columns in zip(items, content, strict=True):
+            example = metadata(item) | columns
+            yield example["utterance"], example
+
+
+def corpus_folder(dl_manager: tfds.download.DownloadManager, name: str, layout: str) -> Path:
+    """The folder `name` of the manual directory.
+
+    Args:
+        name: the corpus's folder.
+        layout: the files that belong there, for the message.
+
+    Raises:
+        CorpusNotFound: there is no manual directory, or no such folder in it.
+    """
+    try:
+        folder = Path(dl_manager.manual_dir) / name
+    except AssertionError as error:  # how TFDS says that the directory is not there, or empty
+        raise CorpusNotFound(
+            f"The corpus {name} was not found: the folder of corpora is not there or is empty. Put it "
+            f"there as {layout}, and name that folder with --manual-dir or TFSERGAN_MANUAL_DIR."
+        ) from error
+    if not folder.is_dir():
+        raise CorpusNotFound(
+            f"The corpus {name} was not found: there is no folder {folder}. Put the corpus there as {layout}."
+        )
+    return folder
+
+
+def _sixteen_bit(recording: functionals.Recording, name: str) -> np.ndarray:
+    """The samples (t,) as int16."""
+    if not len(recording.samples):
+        raise TfserganError(f"{name} holds no samples: copy or download it again, or remove it.")
+    if recording.sample_rate != SAMPLE_RATE:
+        raise TfserganError(
+            f"{name} has a sample rate of {recording.sample_rate} Hz, not {SAMPLE_RATE}: copy the corpus's "
+            f"original file again, or convert it (sox in.wav -r {SAMPLE_RATE} out.wav)."
+        )
+    return np.clip(np.rint(recording.samples * 32768), -32768, 32767).astype(np.int16)

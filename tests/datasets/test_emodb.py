@@ -1,0 +1,187 @@
+import os
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfsergan.errors import CorpusNotFound, TfserganError
+
+tfds = pytest.importorskip("tensorflow_datasets")
+
+from tfsergan.datasets.emodb import emodb_dataset_builder as emodb  # noqa: E402  (needs TFDS)
+
+NAMES = ("03a01Wa", "03a02Nc", "08b10Fb", "16a07Td", "11b03Lc")
+
+
+def write_wav(path: Path, seconds=0.3, rate=16_000, pitch=150):
+    time = np.arange(int(seconds * rate)) / rate
+    sound = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((8000 * sound).astype("<i2").tobytes())
+
+
+@pytest.fixture
+def manual_dir(tmp_path):
+    folder = tmp_path / "corpora" / "emodb" / "wav"
+    folder.mkdir(parents=True)
+    for i, name in enumerate(NAMES):
+        write_wav(folder / f"{name}.wav", pitch=110 + 20 * i)
+    return tmp_path / "corpora"
+
+
+def build(tmp_path, manual_dir, features="audio", allow_partial=True):
+    builder = emodb.Builder(data_dir=tmp_path / "data", config=features)
+    builder.jobs = 1
+    builder.allow_partial = allow_partial
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir)
+    builder.download_and_prepare(download_config=config)
+    return builder
+
+
+def examples(builder):
+    found = list(tfds.as_numpy(builder.as_dataset(split="labelled")))
+    return {example["utterance"].decode(): example for example in found}
+
+
+needs_soundfile = pytest.mark.skipif(
+    not __import__("importlib.util").util.find_spec("soundfile"), reason="needs tfsergan[demo]"
+)
+
+
+@given(
+    st.sampled_from(sorted(emodb.GENDERS)),
+    st.sampled_from(sorted(emodb.TEXTS)),
+    st.sampled_from(sorted(emodb.COUNTS)),
+    st.sampled_from("abcdef"),
+)
+def test_names_are_parsed_into_their_parts(speaker, text, emotion, version):
+    name = emodb.parse_name(Path(f"{speaker}{text}{emotion}{version}.wav"))
+    assert name == (speaker, text, emotion, version)
+
+
+@given(st.text("0123456789abcLEWNFTA", max_size=9))
+def test_a_name_is_parsed_or_refused_by_name(stem):
+    path = Path("corpora") / f"{stem}.wav"
+    try:
+        name = emodb.parse_name(path)
+    except TfserganError as error:
+        assert str(path) in str(error)
+    else:
+        assert "".join(name) == stem
+
+
+def test_published_facts_are_consistent():
+    assert sum(emodb.COUNTS.values()) == 535
+    assert sorted(emodb.GENDERS.values()) == ["female"] * 5 + ["male"] * 5
+    assert len(emodb.TEXTS) == 10
+
+
+@needs_soundfile
+def test_audio_examples(tmp_path, manual_dir):
+    found = examples(build(tmp_path, manual_dir))
+    assert sorted(found) == sorted(NAMES)
+    example = found["08b10Fb"]
+    assert example["speaker"] == example["session"] == b"08"
+    assert example["gender"] == b"female"
+    assert example["emotion"] == b"F"
+    assert example["text"].decode().startswith("Die wird auf dem Platz sein")
+    with wave.open(str(manual_dir / "emodb" / "wav" / "08b10Fb.wav")) as file:
+        stored = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    np.testing.assert_array_equal(example["audio"], stored)
+
+
+def test_functionals_and_their_names(tmp_path, manual_dir):
+    pytest.importorskip("opensmile", reason="openSMILE is an optional extra")
+    builder = build(tmp_path, manual_dir, "is09")
+    found = examples(builder)
+    assert found["03a01Wa"]["features"].shape == (384,)
+    assert len({example["features"].tobytes() for example in found.values()}) == len(NAMES)
+    assert len(builder.feature_names) == 384
+    again = emodb.Builder(data_dir=tmp_path / "data", config="is09")
+    assert again.feature_names == builder.feature_names
+
+
+@needs_soundfile
+def test_wavs_right_in_the_corpus_folder_and_a_macs_leftovers(tmp_path, manual_dir):
+    folder = manual_dir / "emodb"
+    for path in list((folder / "wav").iterdir()):
+        path.rename(folder / path.name)
+    (folder / "wav").rmdir()
+    (folder / "._03a01Wa.wav").write_bytes(b"\0\5\26\7")
+    assert sorted(examples(build(tmp_path, manual_dir))) == sorted(NAMES)
+
+
+def test_missing_recordings_are_counted_by_emotion(tmp_path, manual_dir):
+    with pytest.raises(TfserganError) as caught:
+        build(tmp_path, manual_dir, allow_partial=False)
+    message = str(caught.value)
+    assert "5 of EmoDB's 535 recordings" in message
+    assert "W 1 of 127" in message
+    assert "E 0 of 46" in message
+    assert "allow_partial" in message
+
+
+def test_a_foreign_name_is_refused(tmp_path, manual_dir):
+    write_wav(manual_dir / "emodb" / "wav" / "99a01Wa.wav")
+    with pytest.raises(TfserganError, match=r"99a01Wa\.wav does not have the name"):
+        build(tmp_path, manual_dir)
+
+
+@needs_soundfile
+@pytest.mark.parametrize("features", ["audio", "is09"])
+@pytest.mark.parametrize("content", [b"RIFF", b""])
+def test_a_damaged_file_is_named(tmp_path, manual_dir, features, content):
+    if features != "audio":
+        pytest.importorskip("opensmile", reason="openSMILE is an optional extra")
+    (manual_dir / "emodb" / "wav" / "10a01Na.wav").write_bytes(content)
+    with pytest.raises(TfserganError, match=r"10a01Na\.wav cannot be read as audio"):
+        build(tmp_path, manual_dir, features)
+
+
+@needs_soundfile
+def test_another_sample_rate_is_refused(tmp_path, manual_dir):
+    write_wav(manual_dir / "emodb" / "wav" / "10a01Na.wav", rate=8_000)
+    with pytest.raises(TfserganError, match=r"10a01Na\.wav has a sample rate of 8000 Hz"):
+        build(tmp_path, manual_dir)
+
+
+def test_a_missing_corpus_is_explained(tmp_path):
+    manual_dir = tmp_path / "corpora"
+    with pytest.raises(CorpusNotFound, match="is not there or is empty"):
+        build(tmp_path, manual_dir)
+    (manual_dir / "iemocap").mkdir(parents=True)
+    with pytest.raises(CorpusNotFound, match="there is no folder"):
+        build(tmp_path, manual_dir)
+    (manual_dir / "emodb").mkdir()
+    with pytest.raises(CorpusNotFound, match="holds no wav files"):
+        build(tmp_path, manual_dir)
+
+
+def test_description_tells_how_to_prepare_it():
+    from tensorflow_datasets.core.dataset_metadata import valid_tags
+
+    metadata = emodb.Builder.get_metadata()
+    assert "Burkhardt, Felix" in metadata.citation
+    assert "--manual-dir" in metadata.description
+    assert set(metadata.tags) <= set(valid_tags())
+
+
+@pytest.mark.slow
+def test_the_published_corpus(tmp_path):
+    pytest.importorskip("opensmile", reason="openSMILE is an optional extra")
+    manual_dir = os.environ.get("TFSERGAN_MANUAL_DIR")
+    if not manual_dir or not Path(manual_dir, "emodb").is_dir():
+        pytest.skip("TFSERGAN_MANUAL_DIR has no emodb")
+    builder = emodb.Builder(data_dir=tmp_path, config="is09")
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir)
+    builder.download_and_prepare(download_config=config)
+    found = examples(builder)
+    assert len(found) == 535
+    assert sum(example["emotion"] == b"W" for example in found.values()) == 127
+    assert np.isfinite([example["features"] for example in found.values()]).all()

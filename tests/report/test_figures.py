@@ -1,0 +1,131 @@
+"""figures.py: what is drawn, what is refused, and that the files are valid and repeatable."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from tfsergan.report import figures
+
+CLASSES = ("angry", "happy", "sad")
+MATRIX = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+
+
+def statistics():
+    rng = np.random.default_rng(0)
+    groups = {
+        name: rng.normal(i, 1, size=(20 + i, 2)) for i, name in enumerate(("source", "synthetic", "target"))
+    }
+    return groups, figures.feature_statistics(
+        groups, ["mfcc_sma[0]_amean", "pcm_loudness_sma_stddev"], "Title"
+    )
+
+
+def texts(axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def test_feature_statistics_draws_mean_and_deviation():
+    groups, figure = statistics()
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "mfcc_sma[0]_amean",
+        "pcm_loudness_sma_stddev",
+    ]
+    assert axes.yaxis_inverted()  # the first feature is on top
+    for values, container in zip(groups.values(), axes.containers, strict=True):
+        marker, _, (bars,) = container.lines
+        np.testing.assert_allclose(marker.get_xdata(), values.mean(axis=0))
+        half = [np.ptp(segment[:, 0]) / 2 for segment in bars.get_segments()]
+        np.testing.assert_allclose(half, values.std(axis=0))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(groups)
+    assert figure.get_suptitle() == "Title"
+
+
+def test_groups_do_not_cover_each_other():
+    _, figure = statistics()
+    heights = [container.lines[0].get_ydata()[0] for container in figure.axes[0].containers]
+    assert heights == sorted(set(heights))
+    assert max(map(abs, heights)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("groups", "names"),
+    [({}, ["a"]), ({"g": np.ones((3, 1))}, []), ({"g": np.ones((3, 2))}, ["a"]), ({"g": np.ones(3)}, ["a"]),
+     ({"g": np.ones((0, 1))}, ["a"]), ({"g": np.array([[np.nan]])}, ["a"])],
+)  # fmt: skip
+def test_feature_statistics_refuses(groups, names):
+    with pytest.raises(ValueError, match=r"needs|expected|finite"):
+        figures.feature_statistics(groups, names, "")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
+def test_confusion_matrices_panels(count):
+    figure = figures.confusion_matrices({f"setting {i}": MATRIX for i in range(count)}, CLASSES, "Title")
+    panels = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title() for axes in panels] == [f"setting {i}" for i in range(count)]
+    for axes in panels:
+        assert texts(axes) == ["50", "25", "25", "0", "100", "0", *["\N{EN DASH}"] * 3]
+        assert axes.images[0].get_clim() == (0, 1)
+        assert [label.get_text() for label in axes.get_yticklabels()] == list(CLASSES)
+
+
+@pytest.mark.parametrize(
+    "matrices",
+    [{}, {"s": MATRIX[:2]}, {"s": 100 * MATRIX}, {"s": MATRIX - 1}, {"s": np.full((3, 3), np.nan)}],
+)
+def test_confusion_matrices_refuses(matrices):
+    with pytest.raises(ValueError, match=r"needs|expected|shares"):
+        figures.confusion_matrices(matrices, CLASSES, "")
+
+
+def test_training_curves_has_a_panel_a_quantity():
+    curves = {
+        "fold 0": {"loss G": [3.0, 2.0, 1.0], "loss D": [1.0, np.nan, 0.5]},
+        "fold 1": {"loss G": [2.0], "empty": []},
+    }
+    figure = figures.training_curves(curves, "epoch", title="Title")
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title(loc="left") for axes in shown] == ["loss G", "loss D"]
+    first, second = shown[0].lines
+    assert list(first.get_xdata()) == [1, 2, 3]
+    assert list(first.get_ydata()) == [3, 2, 1]
+    assert (first.get_marker(), second.get_marker()) == ("", "o")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["fold 0", "fold 1"]
+    assert all(axes.get_xlabel() == "epoch" for axes in shown)
+
+
+def test_training_curves_of_many_runs_look_different():
+    figure = figures.training_curves({f"run {i}": {"loss": [1.0, 2.0]} for i in range(28)})
+    looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
+    assert len(looks) == 28
+
+
+@pytest.mark.parametrize("curves", [{}, {"run": {}}, {"run": {"loss": []}}])
+def test_training_curves_refuses(curves):
+    with pytest.raises(ValueError, match="at least one value"):
+        figures.training_curves(curves)
+
+
+def test_save_is_a_png_and_repeatable(tmp_path):
+    for name in ("a.png", "b.png"):
+        figures.save(statistics()[1], tmp_path / "new" / name)
+    first, second = ((tmp_path / "new" / name).read_bytes() for name in ("a.png", "b.png"))
+    assert first == second
+    assert b"Software" not in first
+    image = imread(tmp_path / "new" / "a.png")
+    assert image.shape[1] == 8 * figures.DOTS_PER_INCH
+    assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 20  # something is drawn
+    assert len(list((tmp_path / "new").iterdir())) == 2
+
+
+def test_pyplot_stays_out():
+    code = (
+        "import sys; from tfsergan.report import figures, page, tables;"
+        "assert 'matplotlib' not in sys.modules;"
+        "assert 'jinja2' not in sys.modules and 'rich' not in sys.modules;"
+        "figures.training_curves({'r': {'loss': [1.0, 2.0]}}); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,208 @@
+"""openSMILE functionals: one fixed-length vector of statistics an utterance, from audio."""
+
+import functools
+import importlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import joblib
+import numpy as np
+
+from tfsergan.errors import TfserganError, UsageError
+from tfsergan.progress import Report, silent
+
+FEATURE_SETS = {"is09": 384, "is10": 1582, "is11": 4368, "is13": 6373}
+"""The INTERSPEECH challenges' feature sets by name, with their number of functionals."""
+
+SHORTEST = 0.025  # s; openSMILE's frame: a signal with no whole frame after it has no functionals
+SHOWN = 10  # problems listed in one error message
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Recording(NamedTuple):
+    """Audio in memory.
+
+    Attributes:
+        id: the utterance's name, for messages.
+        samples: (t,) float32 in [-1, 1), mono.
+        sample_rate: Hz.
+    """
+
+    id: str
+    samples: np.ndarray
+    sample_rate: int
+
+    def __str__(self) -> str:
+        return self.id
+
+
+Signal = Path | Recording
+"""What `extract` reads by default: an audio file, or audio in memory."""
+
+
+def read_signal(signal: Signal) -> Recording:
+    """The audio of a file (channels averaged), or a recording as it is.
+
+    Raises:
+        TfserganError: the file is not there, or is not audio that libsndfile reads.
+    """
+    if isinstance(signal, Recording):
+        return signal
+    soundfile = _demo_extra("soundfile")
+    try:
+        samples, sample_rate = soundfile.read(str(signal), dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise TfserganError(
+            f"{signal} cannot be read as audio ({error}): copy or download it again, or remove it."
+        ) from error
+    return Recording(signal.stem, samples.mean(axis=1), sample_rate)
+
+
+def feature_names(feature_set: str) -> tuple[str, ...]:
+    """openSMILE's names of a set's functionals, in the order of `extract`'s columns.
+
+    Raises:
+        UsageError: there is no such set.
+        TfserganError: the package `opensmile` is not installed.
+    """
+    return tuple(_smile(_known(feature_set)).feature_names)
+
+
+def extract(
+    signals: Sequence[Item],
+    feature_set: str,
+    *,
+    jobs: int | None = None,
+    report: Report = silent,
+    describe: Callable[[Item], str] = str,
+    read: Callable[[Item], Recording] = read_signal,
+    task: str | None = None,
+) -> np.ndarray:
+    """Functionals of each signal, at the sample rate it has.
+
+    Args:
+        signals: n audio files or recordings, or whatever `read` takes.
+        feature_set: a name in `FEATURE_SETS`.
+        jobs: processes; all cores if None. openSMILE gains nothing from threads.
+        report: told after each signal.
+        describe: names a signal in an error message.
+        read: gives a signal's audio, in the process that analyses it; picklable.
+        task: what `report` calls this work; "<feature_set> functionals" if None.
+
+    Returns:
+        (n, d) float32, rows in the order of `signals`; raw values, finite.
+
+    Raises:
+        UsageError: there is no such set.
+        TfserganError: `opensmile` is not installed, or some signals cannot be analysed: it names them, and
+            says what each one's matter is.
+    """
+    names = feature_names(feature_set)
+    analyse = functools.partial(_vector_or_problem, feature_set=feature_set, read=read)
+    features = np.empty((len(signals), len(names)), np.float32)
+    problems = []
+    results = map_processes(
+        analyse, signals, jobs=jobs, report=report, task=task or f"{feature_set} functionals"
+    )
+    for row, (signal, result) in enumerate(zip(signals, results, strict=True)):
+        if isinstance(result, str):
+            name = describe(signal)
+            problems.append(result if result.startswith(name) else f"{name}: {result}")
+        else:
+            features[row] = result
+    if problems:
+        raise TfserganError(_summary(problems, len(signals)))
+    return features
+
+
+def map_processes(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    jobs: int | None = None,
+    report: Report = silent,
+    task: str,
+) -> Iterator[Result]:
+    """`function` of each item, in order, computed in `jobs` processes (all cores if None).
+
+    The processes stay alive for a while, so that a second call does not pay their set-up again.
+    """
+    report(task, 0, len(items))
+    workers = max(1, min(jobs or joblib.cpu_count(), len(items)))
+    parallel = joblib.Parallel(workers, return_as="generator", max_nbytes=None)
+    results = parallel(joblib.delayed(function)(item) for item in items)
+    for done, result in enumerate(results, start=1):
+        report(task, done, len(items))
+        yield result
+
+
+def _vector_or_problem(item: Item, feature_set: str, read: Callable[[Item], Recording]) -> np.ndarray | str:
+    """The functionals (d,) of one signal, or what is wrong with it in words."""
+    try:
+        recording = read(item)
+    except TfserganError as error:
+        return str(error)
+    samples, rate = recording.samples, recording.sample_rate
+    if not len(samples):
+        return "holds no samples: copy or download it again, or remove it."
+    if len(samples) <= SHORTEST * rate:
+        return (
+            f"lasts {1000 * len(samples) / rate:.0f} ms; openSMILE needs more than "
+            f"{1000 * SHORTEST:.0f} ms: remove it or record it again."
+        )
+    if not np.isfinite(samples).all():
+        return "holds samples that are not finite numbers: export it again as PCM, or remove it."
+    vector = _functionals(samples, rate, feature_set)
+    broken = np.flatnonzero(~np.isfinite(vector))
+    if broken.size:
+        name = _smile(feature_set).feature_names[broken[0]]
+        return (
+            f"gives {broken.size} of {vector.size} functionals that are not finite numbers (first: {name}); "
+            "it is probably too short or damaged: listen to it, copy it again or remove it."
+        )
+    return vector
+
+
+def _functionals(samples: np.ndarray, rate: int, feature_set: str) -> np.ndarray:
+    # opensmile multiplies by 32768 and casts to int16, so that a full-scale +1.0 would wrap to -32768.
+    samples = np.clip(samples, -1, 32767 / 32768).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "too short, filling with NaN": reported with the file's name
+        return _smile(feature_set)(samples, rate)[0, :, 0].astype(np.float32)
+
+
+@functools.cache
+def _smile(feature_set: str) -> Any:
+    """The extractor, set up once a process."""
+    opensmile = _demo_extra("opensmile")
+    return opensmile.Smile(
+        getattr(opensmile.FeatureSet, feature_set.upper()), opensmile.FeatureLevel.Functionals, loglevel=0
+    )
+
+
+def _demo_extra(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise TfserganError(
+            f"The package {module!r} is needed to analyse audio and is not installed here ({error}). Install "
+            'it with: pip install "tfsergan[demo]" (openSMILE\'s licence is for research and education).'
+        ) from error
+
+
+def _known(feature_set: str) -> str:
+    if feature_set not in FEATURE_SETS:
+        raise UsageError(f"There is no feature set {feature_set!r}; there are {', '.join(FEATURE_SETS)}.")
+    return feature_set
+
+
+def _summary(problems: list[str], total: int) -> str:
+    lines = [f"{len(problems)} of {total} recordings cannot be analysed:"]
+    lines += [f"  {problem}" for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        lines.append(f"  and {len(problems) - SHOWN} more.")
+    return "\n".join(lines)

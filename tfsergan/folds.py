@@ -1,0 +1,73 @@
+"""Splits of a corpus into training and test utterances that share no speaker."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from tfsergan.errors import TfserganError
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One split: its name and the row numbers of its parts."""
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+
+
+def whole(corpus) -> Fold:
+    """The fold that trains on everything and tests nothing."""
+    return Fold("all", np.arange(len(corpus)), np.arange(0))
+
+
+def leave_one_session_out(corpus) -> list[Fold]:
+    """One fold a session, in order of their names; a session's speakers are in no other.
+
+    Raises:
+        TfserganError: fewer than two sessions, a speaker in several, or a class that a training part lacks.
+    """
+    sessions = sorted(set(corpus.session.tolist()) - {""})
+    if len(sessions) < 2 or "" in corpus.session:
+        raise TfserganError(
+            f"{corpus.name}: leave-one-session-out needs a session for every utterance and at least two sessions; "
+            f"found {len(sessions)}. Add a `session` column to its feature table."
+        )
+    splits = []
+    for session in sessions:
+        test = corpus.session == session
+        shared = sorted(set(corpus.speaker[test].tolist()) & set(corpus.speaker[~test].tolist()))
+        if shared:
+            raise TfserganError(
+                f"{corpus.name}: speaker {shared[0]} is in session {session} and in another; a fold would test on a "
+                "speaker it was trained on. Correct the `speaker` or `session` column."
+            )
+        fold = Fold(re.sub(r"[^\w.-]", "_", session), np.flatnonzero(~test), np.flatnonzero(test))
+        require_every_class(corpus, fold.train, f"training part of fold {fold.name}")
+        splits.append(fold)
+    return splits
+
+
+def stratified_split(corpus, first: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of two parts with equal class proportions, the first with this share of the utterances.
+
+    Raises:
+        TfserganError: a class with fewer than two utterances.
+    """
+    require_every_class(corpus, np.arange(len(corpus)), "corpus", at_least=2)
+    rows = np.arange(len(corpus))
+    one, other = train_test_split(rows, train_size=first, stratify=corpus.emotion, random_state=seed)
+    return np.sort(one), np.sort(other)
+
+
+def require_every_class(corpus, rows: np.ndarray, part: str, at_least: int = 1) -> None:
+    """Refuses a part that lacks an emotion, by name."""
+    counts = np.bincount(corpus.emotion[rows], minlength=len(corpus.classes))
+    few = [name for name, count in zip(corpus.classes, counts, strict=True) if count < at_least]
+    if few:
+        raise TfserganError(
+            f"{corpus.name}: the {part} has fewer than {at_least} utterances of {', '.join(few)}. "
+            "Check the labels with `tfsergan data check`, or take another corpus."
+        )

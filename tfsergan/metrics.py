@@ -1,0 +1,155 @@
+"""Measures of emotion recognition from confusion matrices: UAR, WA and their uncertainty; numpy only.
+
+A confusion matrix counts utterances: row i is the true class, column j the predicted one. `uar` and `wa`
+also take a stack of matrices `(..., k, k)` and then return an array `(...)`.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> np.ndarray:
+    """Count the utterances of each true class (row) that were predicted as each class (column).
+
+    Args:
+        truth: (n,) integers in [0, classes).
+        predicted: (n,) integers in [0, classes).
+        classes: k, the number of classes.
+
+    Returns:
+        (k, k) int64 whose sum is n.
+
+    Raises:
+        ValueError: the lengths differ, or a label is not an integer in [0, classes).
+
+    >>> confusion([0, 0, 1, 1], [0, 1, 1, 1], classes=2).tolist()
+    [[1, 1], [0, 2]]
+    """
+    truth, predicted = _labels(truth, classes, "truth"), _labels(predicted, classes, "predicted")
+    if truth.shape != predicted.shape:
+        raise ValueError(f"truth has {truth.size} labels, predicted has {predicted.size}")
+    return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def _labels(labels: ArrayLike, classes: int, name: str) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        raise ValueError(f"{name} must have one axis, not shape {labels.shape}")
+    if not labels.size:
+        return labels.astype(np.int64)
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"{name} must hold integers, not {labels.dtype}")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(f"{name} must lie in [0, {classes}), not [{labels.min()}, {labels.max()}]")
+    return labels.astype(np.int64)
+
+
+def uar(confusion: ArrayLike) -> float | np.ndarray:
+    """Unweighted average recall: the mean over classes of the share that was recognised.
+
+    UAR = 1/|K| * sum over i in K of c[i, i] / sum_j c[i, j], where K holds the classes with at least one
+    utterance. Range [0, 1]; chance is 1/|K|; also called balanced accuracy or unweighted accuracy (UA).
+    Source: Schuller, Steidl and Batliner, "The Interspeech 2009 Emotion Challenge".
+
+    Args:
+        confusion: (k, k) counts, or a stack (..., k, k).
+
+    Raises:
+        ValueError: not square matrices of counts, or a matrix without an utterance.
+
+    >>> uar([[3, 1], [0, 2]])  # recalls 3/4 and 2/2
+    0.875
+    """
+    counts = _counts(confusion)
+    totals = counts.sum(axis=-1)
+    recalls = np.diagonal(counts, axis1=-2, axis2=-1) / np.maximum(totals, 1)  # 0 where a class is empty
+    return _plain(recalls.sum(axis=-1) / (totals > 0).sum(axis=-1))
+
+
+def wa(confusion: ArrayLike) -> float | np.ndarray:
+    """Weighted accuracy: the share of utterances that were recognised.
+
+    WA = sum_i c[i, i] / sum_ij c[i, j]. Range [0, 1]. "Weighted" because it is the recall of the classes
+    weighted by their size, i.e. plain accuracy (weighted average recall, WAR).
+
+    Args:
+        confusion: (k, k) counts, or a stack (..., k, k).
+
+    Raises:
+        ValueError: not square matrices of counts, or a matrix without an utterance.
+
+    >>> wa([[3, 1], [0, 1]])  # 4 of 5
+    0.8
+    """
+    counts = _counts(confusion)
+    return _plain(np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1)))
+
+
+def _counts(confusion: ArrayLike) -> np.ndarray:
+    counts = np.asarray(confusion)
+    if counts.ndim < 2 or counts.shape[-1] != counts.shape[-2]:
+        raise ValueError(f"a confusion matrix is square, not {counts.shape}")
+    if not counts.size or (counts < 0).any() or not counts.any(axis=(-2, -1)).all():
+        raise ValueError("a confusion matrix counts at least one utterance and nothing below zero")
+    return counts
+
+
+def _plain(values: np.ndarray) -> float | np.ndarray:
+    return float(values) if np.ndim(values) == 0 else values
+
+
+def bootstrap_interval(
+    confusions: ArrayLike,
+    *,
+    statistic: Callable[[np.ndarray], float | np.ndarray] = uar,
+    samples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Percentile interval of a statistic under resampling of speakers.
+
+    Utterances of one speaker are not independent, so whole speakers are drawn with replacement, as many
+    as there are. For each draw and repeat their confusion matrices are summed and the statistic taken;
+    the mean over repeats is the draw's value. The interval is the central `level` of these values. It says
+    how far the score depends on who was recorded; the standard deviation over repeats says how far it
+    depends on the initialisation. A class that no drawn speaker has is left out of that draw's UAR.
+    Source: Field and Welsh, "Bootstrapping clustered data", 2007 (cluster bootstrap); Efron and
+    Tibshirani, "An Introduction to the Bootstrap", ch. 13 (percentile interval).
+
+    Args:
+        confusions: (repeats, speakers, k, k) counts. Speakers without an utterance are ignored.
+        statistic: takes a stack (m, k, k), none of them empty, and returns (m,).
+        samples: number of draws.
+        level: share of the draws inside the interval, in (0, 1).
+        seed: the same seed gives the same interval.
+
+    Returns:
+        (low, high) in the statistic's unit, or None when fewer than two speakers have utterances: then
+        nothing is known about the spread between speakers.
+
+    Raises:
+        ValueError: wrong shape, a negative count, or `samples` or `level` out of range.
+
+    >>> per_speaker = [[[[3, 1], [0, 4]], [[2, 2], [2, 2]]]]  # one repeat; two speakers, UAR 0.875 and 0.5
+    >>> bootstrap_interval(per_speaker, seed=1)
+    (0.5, 0.875)
+    """
+    counts = np.asarray(confusions)
+    if counts.ndim != 4 or counts.shape[2] != counts.shape[3] or not counts.shape[0]:
+        raise ValueError(f"confusions must be (repeats, speakers, k, k), not {counts.shape}")
+    if (counts < 0).any() or samples < 1 or not 0 < level < 1:
+        raise ValueError("counts and samples must be positive, level between 0 and 1")
+    counts = counts[:, counts.any(axis=(0, 2, 3))]
+    speakers = counts.shape[1]
+    if speakers < 2:
+        return None
+    draws = np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), size=samples)
+    drawn = np.einsum("bs,rsij->brij", draws, counts)
+    filled = drawn.any(axis=(2, 3))  # a repeat may lack the drawn speakers when test sets differ by repeat
+    values = np.full(filled.shape, np.nan)
+    values[filled] = statistic(drawn[filled])
+    tail = 50 * (1 - level)
+    low, high = np.percentile(np.nanmean(values, axis=1), [tail, 100 - tail])
+    return float(low), float(high)

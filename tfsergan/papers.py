@@ -1,0 +1,277 @@
+"""A paper as data: reads `reproductions/<paper>.toml` into frozen dataclasses.
+
+The TOML holds what the paper says, each value with its source; code reads it and decides nothing.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from tfsergan import _toml
+from tfsergan.errors import TfserganError, UsageError
+
+
+@dataclass(frozen=True)
+class Value:
+    """A hyper-parameter and where it comes from.
+
+    Args:
+        value: a number, a text or a tuple of numbers.
+        source: "sec. 4.1", "table 1", "authors' code", "assumed", "quick schedule" or "--set".
+        reason: why, where the source does not say.
+    """
+
+    value: Any
+    source: str
+    reason: str = ""
+
+
+class Settings(Mapping[str, Any]):
+    """Hyper-parameters by name, as attributes too: `settings.batch_size`, `settings["within.real.units"]`."""
+
+    def __init__(self, values: Mapping[str, Value]):
+        self.values_by_name = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values_by_name[name].value
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["values_by_name"][name].value
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+    def group(self, prefix: str) -> dict[str, Any]:
+        """The settings below a prefix: `group("within.real")["units"]`."""
+        dotted = prefix + "."
+        return {name[len(dotted) :]: self[name] for name in self if name.startswith(dotted)}
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a paper uses a corpus for.
+
+    Args:
+        name: "labelled", "source" or "cross".
+        corpus: the paper's own.
+        demo: the part of the demo corpus that stands in.
+        about: the paper's words for it, with the section.
+        labels: label rule by corpus name, "default" for others; empty for an unlabelled role.
+    """
+
+    name: str
+    corpus: str
+    demo: str
+    about: str
+    labels: Mapping[str, str]
+
+    def rule(self, corpus: str) -> str | None:
+        """The label rule that this role applies to a corpus."""
+        if not self.labels:
+            return None
+        return self.labels.get(corpus, self.labels["default"])
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table of the paper: its axes and what it reports.
+
+    Args:
+        number, title, unit, metric, decimals: as named; `metric` is the key of a result's metrics.
+        scale: what a metric is multiplied by for print, such as 100 for per cent.
+        rows, columns: names, in print order.
+        shared: columns whose cells all measured rows share (they do not depend on the row).
+        quoted: rows that the paper itself quotes from elsewhere.
+        needs: roles without which the table can't be measured.
+        reported: (row, column) -> (mean, standard deviation or None).
+        notes: printed below.
+    """
+
+    number: int
+    title: str
+    unit: str
+    metric: str
+    decimals: int
+    scale: float
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    shared: tuple[str, ...]
+    quoted: tuple[str, ...]
+    needs: tuple[str, ...]
+    reported: Mapping[tuple[str, str], tuple[float, float | None]]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """What we do differently from the paper, and under which protocols."""
+
+    text: str
+    protocols: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper: citation, corpora, hyper-parameters, schedules, tables, deviations."""
+
+    name: str
+    title: str
+    authors: str
+    venue: str
+    year: int
+    bibtex: str
+    features: str
+    roles: Mapping[str, Role]
+    protocols: Mapping[str, str]
+    hyperparameters: Mapping[str, Value]
+    schedules: Mapping[str, Mapping[str, Value]]
+    schedule_notes: Mapping[str, str]
+    tables: tuple[TableSpec, ...]
+    figures: Mapping[str, Mapping[str, Any]]
+    deviations: tuple[Deviation, ...]
+    scan_notes: tuple[str, ...]
+
+    @property
+    def citation(self) -> str:
+        return f"{self.authors} ({self.year}). {self.title}. {self.venue}."
+
+    def settings(self, schedule: str = "paper", overrides: Mapping[str, str] | None = None) -> Settings:
+        """The hyper-parameters under a schedule, with values set on the command line.
+
+        Raises:
+            UsageError: an unknown schedule or name, or a text that is no value of the parameter's type.
+        """
+        if schedule not in self.schedules:
+            raise UsageError(unknown("schedule", schedule, self.schedules))
+        values = {**self.hyperparameters, **self.schedules[schedule]}
+        for name, text in (overrides or {}).items():
+            if name not in values:
+                raise UsageError(unknown(f"hyper-parameter of {self.name}", name, values))
+            values[name] = Value(parse_like(values[name].value, text, name), "--set")
+        return Settings(values)
+
+    def table(self, number: int) -> TableSpec:
+        """One of the paper's tables.
+
+        Raises:
+            UsageError: the paper has no such table.
+        """
+        for table in self.tables:
+            if table.number == number:
+                return table
+        numbers = ", ".join(str(table.number) for table in self.tables)
+        raise UsageError(f"{self.name} has no table {number} here; it has tables {numbers}.")
+
+
+def names() -> list[str]:
+    """The papers there are, in order of year."""
+    folder = files("tfsergan.reproductions")
+    found = [entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")]
+    return sorted(found, key=lambda name: (name.lstrip("abcdefghijklmnopqrstuvwxyz"), name))
+
+
+def load(name: str) -> Paper:
+    """A paper by its short name, such as "bao2019".
+
+    Raises:
+        UsageError: no such paper.
+    """
+    if name not in names():
+        raise UsageError(unknown("paper", name, names()) + " `tfsergan papers` lists them.")
+    text = files("tfsergan.reproductions").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return parse(name, text)
+
+
+def parse(name: str, text: str) -> Paper:
+    """A paper from its TOML.
+
+    Raises:
+        TfserganError: text that is no TOML, or lacks a field.
+    """
+    try:
+        data = _toml.loads(text)
+        hyperparameters = read_values(data["hyperparameters"])
+        schedules = {key: read_values(data["schedules"][key].get("set", {})) for key in data["schedules"]}
+        for schedule, values in schedules.items():
+            for key in values:
+                if key not in hyperparameters:
+                    raise TfserganError(f"{name}.toml: schedule {schedule} sets {key}, which is no hyper-parameter")
+        return Paper(
+            name=name,
+            **{key: data[key] for key in ("title", "authors", "venue", "year", "bibtex", "features", "protocols")},
+            roles={key: Role(key, **role) for key, role in data["roles"].items()},
+            hyperparameters=hyperparameters,
+            schedules=schedules,
+            schedule_notes={key: schedule["about"] for key, schedule in data["schedules"].items()},
+            tables=tuple(read_table(table) for table in data["tables"]),
+            figures=data.get("figures", {}),
+            deviations=tuple(
+                Deviation(entry["text"], tuple(entry.get("protocols", data["protocols"])))
+                for entry in data.get("deviation", [])
+            ),
+            scan_notes=tuple(entry["text"] for entry in data.get("scan_note", [])),
+        )
+    except (_toml.TOMLDecodeError, KeyError, TypeError) as error:
+        raise TfserganError(f"{name}.toml: {type(error).__name__}: {error}") from error
+
+
+def read_values(table: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
+    """Nested tables of `{ value, source, reason }` as one flat, dotted mapping."""
+    values = {}
+    for key, entry in table.items():
+        if "value" in entry:
+            entry = dict(entry)
+            value = entry.pop("value")
+            values[prefix + key] = Value(tuple(value) if isinstance(value, list) else value, **entry)
+        else:
+            values.update(read_values(entry, f"{prefix}{key}."))
+    return values
+
+
+def read_table(entry: Mapping[str, Any]) -> TableSpec:
+    """One `[[tables]]` entry with its `reported` rows: a cell is a mean, or a mean and a deviation."""
+    reported = {}
+    for row, cells in entry["reported"].items():
+        for column, cell in zip(entry["columns"], cells, strict=True):
+            mean, std = (cell[0], cell[1] if len(cell) > 1 else None) if isinstance(cell, list) else (cell, None)
+            reported[row, column] = (float(mean), std)
+    return TableSpec(
+        **{key: entry[key] for key in ("number", "title", "unit", "metric", "decimals")},
+        scale=entry.get("scale", 1.0),
+        **{key: tuple(entry[key]) for key in ("rows", "columns")},
+        **{key: tuple(entry.get(key, ())) for key in ("shared", "quoted", "needs", "notes")},
+        reported=reported,
+    )
+
+
+def parse_like(example: Any, text: str, name: str) -> Any:
+    """A text from the command line as a value of an example's type.
+
+    Raises:
+        UsageError: the text is no such value.
+    """
+    try:
+        if isinstance(example, tuple):
+            kind = type(example[0])
+            return tuple(kind(part) for part in text.strip("[]() ").split(",") if part.strip())
+        if isinstance(example, bool):
+            return {"true": True, "false": False}[text.lower()]
+        return type(example)(text)
+    except (ValueError, KeyError):
+        shown = ",".join(map(str, example)) if isinstance(example, tuple) else example
+        raise UsageError(f"--set {name}={text}: expected a value like {shown}") from None
+
+
+def unknown(kind: str, name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """A message for a name that does not exist, with the nearest that do."""
+    near = difflib.get_close_matches(name, list(known), n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}."
+    return f"unknown {kind} '{name}'; {hint}"

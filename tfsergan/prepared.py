@@ -1,0 +1,217 @@
+"""TFDS data sets that are built once, whole, by one process, and again when their source files change."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import numpy as np
+
+from tfsergan.errors import TfserganError
+from tfsergan.progress import Report, silent
+
+SOURCES = "sources.json"  # written last into a built set; what it was built from
+WAIT = 0.5  # s between two tries for the lock
+BATCH = 512  # examples
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A split as it was built, sorted by utterance."""
+
+    ids: np.ndarray  # (n,) str
+    speaker: np.ndarray  # (n,) str
+    session: np.ndarray  # (n,) str
+    emotion: np.ndarray  # (n,) str, the corpus's own labels
+    x: np.ndarray  # (n, d) float32
+    feature_names: tuple[str, ...]
+
+
+def default_data_dir() -> Path:
+    """Where built sets are kept: TFDS_DATA_DIR, else TFDS's own default."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def contents_digest(path: Path) -> str:
+    """A digest of a file's contents.
+
+    Raises:
+        TfserganError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise TfserganError(
+            f"{path} cannot be read ({error}): check the file and its permissions."
+        ) from error
+    return digest.hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """A digest of the names, sizes and times of change of all files under a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        status = path.stat()
+        digest.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def is_current(folder: Path, digest: str) -> bool:
+    """Whether a whole data set is in `folder`, built from these sources."""
+    try:
+        return json.loads((folder / SOURCES).read_text(encoding="utf-8")) == {"sha256": digest}
+    except (OSError, ValueError):
+        return False
+
+
+def read(
+    make_builder: Callable[[], "tfds.core.DatasetBuilder"],  # noqa: F821  (imported late: it takes seconds)
+    folder: Path,
+    digest: str,
+    split: str | None,
+    *,
+    manual_dir: Path | None = None,
+    report: Report = silent,
+) -> Examples:
+    """Read a split, after building its data set if it is not there or was built from other sources.
+
+    Args:
+        make_builder: gives the TFDS builder of the set.
+        folder: the folder that the builder keeps the set in.
+        digest: of the source files, see `contents_digest` and `folder_digest`.
+        split: the split's name; None for the set's only one.
+        manual_dir: given to the builder.
+
+    Raises:
+        TfserganError: the sources are wrong, or the folder cannot be written or read.
+    """
+    with _quiet_tfds(), _lock(folder, digest, report):
+        if not is_current(folder, digest):
+            _build(make_builder, folder, digest, manual_dir, report)
+        builder = make_builder()
+        try:
+            return _read_split(builder, split or next(iter(builder.info.splits)), report)
+        except _tf_errors() as error:
+            raise TfserganError(
+                f"The prepared data in {folder} is damaged ({str(error).splitlines()[0]}). "
+                "Remove that folder; the next run builds it again."
+            ) from error
+
+
+def _build(
+    make_builder: Callable,
+    folder: Path,
+    digest: str,
+    manual_dir: Path | None,
+    report: Report,
+) -> None:
+    """Build a data set; called under its lock."""
+    import tensorflow_datasets as tfds
+
+    try:
+        if folder.exists():
+            report(f"The source of {folder.parent.name} has changed: preparing it again", 0, 1)
+            (folder / SOURCES).unlink(missing_ok=True)  # first, so that a set half removed is never used
+            shutil.rmtree(folder)
+        for rest in folder.parent.glob(f"incomplete.*_{folder.name}"):  # of a build that was killed
+            shutil.rmtree(rest)
+        builder = make_builder()
+        builder.report = report
+        arguments = {"manual_dir": manual_dir} if manual_dir else {}
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(**arguments))
+        temporary = folder / f"{SOURCES}.new"
+        temporary.write_text(json.dumps({"sha256": digest}), encoding="utf-8")
+        temporary.replace(folder / SOURCES)
+    except OSError as error:
+        raise TfserganError(
+            f"Preparing {folder} failed ({error}): check the space and permissions there, or choose another "
+            "folder with --data-dir."
+        ) from error
+
+
+def _read_split(builder, split: str, report: Report) -> Examples:
+    """Everything in a split, in batches: TFDS's own order is shuffled by hash."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread would hold up the end of the iteration
+    data = builder.as_dataset(
+        split=split,
+        batch_size=BATCH,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(options=options, try_autocache=False),
+    )
+    n = builder.info.splits[split].num_examples
+    task = f"Reading {builder.info.full_name}"
+    batches: list[dict] = []
+    for i, batch in enumerate(data.as_numpy_iterator()):
+        batches.append(batch)
+        report(task, min((i + 1) * BATCH, n), n)
+    text = {
+        key: np.array([value.decode() for batch in batches for value in batch[key]], dtype=str)
+        for key in ("utterance", "speaker", "session", "emotion")
+    }
+    order = np.argsort(text["utterance"], kind="stable")
+    return Examples(
+        ids=text["utterance"][order],
+        speaker=text["speaker"][order],
+        session=text["session"][order],
+        emotion=text["emotion"][order],
+        x=np.concatenate([batch["features"] for batch in batches])[order],
+        feature_names=builder.feature_names,
+    )
+
+
+def _tf_errors() -> tuple[type[Exception], ...]:
+    import tensorflow as tf
+
+    return (tf.errors.OpError,)
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, digest: str, report: Report) -> Iterator[None]:
+    """One process at a time in this data set; a set that cannot be written needs no lock."""
+    lock = filelock.FileLock(folder.parent.parent / f"{folder.parent.name}.lock")
+    try:
+        folder.parent.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                lock.acquire(timeout=WAIT)
+                break
+            except filelock.Timeout:
+                report(f"Waiting for another process that prepares {folder.parent.name}", 0, 1)
+    except OSError as error:
+        if not is_current(folder, digest):
+            raise TfserganError(
+                f"{folder.parent.parent} cannot be written ({error}): choose another folder with --data-dir."
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _quiet_tfds() -> Iterator[None]:
+    """No progress bars, prints or warnings of TFDS: `report` is told instead."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

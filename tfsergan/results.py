@@ -1,0 +1,104 @@
+"""Measured results: one JSON line each, appended whole, read back strictly."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tfsergan.errors import TfserganError
+
+KEY = ("table", "row", "column", "fold")
+
+
+class Results:
+    """The lines of a results file, grouped into cells of one line a repeat.
+
+    A line that a kill cut short is dropped, and so is a cell with fewer lines than repeats: both are measured
+    again.
+
+    Args:
+        path: a `.jsonl` file; need not exist.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        rows = read(path, drop_cut_line=True) if path.exists() else []
+        lines_of = Counter(cell(row) for row in rows)
+        self.rows = [row for row in rows if lines_of[cell(row)] == row["repeats"]]
+        if len(self.rows) != len(rows) or (path.exists() and not ends_whole(path)):
+            self.write()
+
+    def of(self, **key) -> list[dict]:
+        """The rows that agree with the key."""
+        return [row for row in self.rows if all(row[name] == value for name, value in key.items())]
+
+    def append(self, rows: Sequence[dict]) -> None:
+        """Adds the rows of a finished cell and forces them to disk."""
+        text = "".join(line(row) for row in rows)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows += rows
+
+    def write(self) -> None:
+        """Writes all rows in the order of their keys, whole or not at all."""
+        self.rows.sort(key=lambda row: (cell(row), row["repeat"]))
+        unfinished = self.path.with_suffix(".unfinished")
+        unfinished.write_text("".join(map(line, self.rows)), encoding="utf-8")
+        unfinished.replace(self.path)
+
+
+def cell(row: dict) -> tuple[str, ...]:
+    """What tells a row's cell from others."""
+    return tuple(str(row[name]) for name in KEY)
+
+
+def ends_whole(path: Path) -> bool:
+    """Whether a file is empty or ends with a line's end."""
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell() == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def line(row: dict) -> str:
+    """One row as a line of JSON; NaN is refused."""
+    return json.dumps(row, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def read(path: Path, *, drop_cut_line: bool = False) -> list[dict]:
+    """The rows of a results file.
+
+    Raises:
+        TfserganError: a line that is no result, by number.
+    """
+    lines = path.read_text(encoding="utf-8").split("\n")
+    if drop_cut_line:
+        lines[-1] = ""
+    rows = []
+    for number, text in enumerate(lines, 1):
+        if not text:
+            continue
+        try:
+            row = json.loads(text)
+            missing = [name for name in (*KEY, "repeat", "repeats", "metrics") if name not in row]
+        except (json.JSONDecodeError, TypeError) as error:
+            raise TfserganError(f"{path}:{number}: not a result ({error}). Delete this line; it is measured again.") from error
+        if missing:
+            raise TfserganError(f"{path}:{number}: lacks {', '.join(missing)}. Delete this line; it is measured again.")
+        rows.append(row)
+    return rows
+
+
+def merge(path: Path, rows: Iterable[dict]) -> None:
+    """Puts rows into a committed results file, replacing those of the same run and cell."""
+    identity = (*KEY, "repeat", "corpora", "protocol", "schedule")
+    kept = {json.dumps([row[name] for name in identity]): row for row in (read(path) if path.exists() else [])}
+    kept.update({json.dumps([row[name] for name in identity]): row for row in rows})
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text("".join(line(kept[key]) for key in sorted(kept)), encoding="utf-8")
+    unfinished.replace(path)

@@ -1,0 +1,289 @@
+"""Tensors to tf.data, training with exact resume, TensorBoard and progress.
+
+A stage (one model trained by one schedule) lives in a folder: `checkpoint/` while it runs, `weights.weights.h5`
+once it is finished. Data order is a pure function of seed and epoch, and a checkpoint holds every variable that
+moves, so that a stage killed anywhere ends bit for bit where an undisturbed one does.
+"""
+
+import math
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfsergan.errors import TfserganError
+from tfsergan.progress import Report, silent
+
+WEIGHTS = "weights.weights.h5"
+EPOCH_VARIABLE = "epoch"
+
+
+class Unpaired:
+    """Batches of source vectors beside as many target vectors of each emotion, drawn independently.
+
+    An epoch is as many steps as the smallest of the sets has full batches, at least one. Its order depends on
+    the seed and the epoch's number alone.
+
+    Args:
+        source: (n, D) unlabelled vectors.
+        targets: one (n_i, D) array an emotion.
+        batch_size: vectors of each set in a step; a smaller set starts over.
+        seed: of the order.
+    """
+
+    def __init__(self, source: np.ndarray, targets: Sequence[np.ndarray], batch_size: int, seed: int):
+        self.sizes = [len(source), *(len(target) for target in targets)]
+        if min(self.sizes) == 0:
+            raise TfserganError(f"no vectors to train on: sets of {self.sizes} (source, then one an emotion)")
+        self.source = tf.constant(source, tf.float32)
+        self.targets = tf.constant(np.concatenate(targets), tf.float32)
+        self.offsets = np.cumsum([0, *self.sizes[1:-1]])[:, None]  # (E, 1)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.steps = max(1, min(self.sizes) // batch_size)
+
+    def epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        """Row numbers of one epoch's batches: (B,) of the source, (E, B) of the targets."""
+        rows = []
+        for i, size in enumerate(self.sizes):
+            order = tf.random.experimental.stateless_shuffle(tf.range(size), tf.stack([self.seed + i, epoch]))
+            rows.append(tf.gather(order, np.arange(self.steps * self.batch_size) % size))
+        rows = tf.reshape(tf.stack(rows), (-1, self.steps, self.batch_size))
+        rows = tf.transpose(rows, (1, 0, 2))  # (steps, 1 + E, B)
+        return tf.data.Dataset.from_tensor_slices((rows[:, 0], rows[:, 1:] + self.offsets.astype(np.int32)))
+
+    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+        """The batches of epochs `first_epoch` to `epochs` - 1: source (B, D), targets (E, B, D)."""
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread holds up the end of every fit by seconds
+        batches = tf.data.Dataset.range(first_epoch, epochs).map(lambda epoch: tf.cast(epoch, tf.int32))
+        batches = batches.flat_map(self.epoch)
+        batches = batches.map(lambda s, t: (tf.gather(self.source, s), tf.gather(self.targets, t)))
+        return batches.prefetch(2).with_options(options)
+
+
+def train(
+    model: keras.Model,
+    batches: Unpaired,
+    epochs: int,
+    folder: Path,
+    *,
+    task: str = "training",
+    log_dir: Path | None = None,
+    checkpoint_epochs: int = 50,
+    report: Report = silent,
+) -> None:
+    """Trains a compiled model for so many epochs in all, or finishes what an earlier call began.
+
+    Args:
+        model: has `optimizers`, a dict of its optimizers by role.
+        batches: what to train on.
+        epochs: in all, those of an interrupted call counted in.
+        folder: where the stage keeps its checkpoint and, once finished, its weights.
+        task: its name in progress and errors.
+        log_dir: TensorBoard logs.
+        checkpoint_epochs: epochs between checkpoints.
+        report: called after each epoch.
+
+    Raises:
+        TfserganError: a damaged checkpoint, a loss that is no longer finite, a folder that can't be written.
+    """
+    if finished(folder):
+        load_weights(model, folder)
+        return
+    checkpoint = Checkpoint(model, folder / "checkpoint")
+    first = checkpoint.restore()
+    callbacks = [FiniteLosses(task), Progress(task, epochs, report)]
+    if log_dir:
+        callbacks.append(TensorBoardLog(log_dir, model))
+    callbacks.append(SaveCheckpoint(checkpoint, checkpoint_epochs))
+    report(task, first, epochs)
+    model.fit(
+        batches.dataset(first, epochs),
+        initial_epoch=first,
+        epochs=epochs,
+        steps_per_epoch=batches.steps,
+        verbose=0,
+        callbacks=callbacks,
+    )
+    save_weights(model, folder)
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+
+def finished(folder: Path) -> bool:
+    """Whether a stage's folder holds its final weights."""
+    return (folder / WEIGHTS).exists()
+
+
+def save_weights(model: keras.Model, folder: Path) -> None:
+    """Writes the model's weights whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"unfinished.{os.getpid()}.weights.h5"
+    try:
+        model.save_weights(unfinished)
+        unfinished.replace(folder / WEIGHTS)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load_weights(model: keras.Model, folder: Path) -> None:
+    """Reads what `save_weights` wrote.
+
+    Raises:
+        TfserganError: the file is missing, damaged or of other networks.
+    """
+    try:
+        model.load_weights(folder / WEIGHTS)
+    except (OSError, ValueError, KeyError) as error:
+        raise TfserganError(
+            f"{folder / WEIGHTS}: these weights can't be read ({first_line(error)}). "
+            "Delete this file and repeat the command: only this stage is trained again."
+        ) from error
+
+
+class Checkpoint:
+    """Everything of a model in training: weights, optimizer slots and counters, random states, the epoch."""
+
+    def __init__(self, model: keras.Model, folder: Path):
+        variables = list(model.variables)
+        for optimizer in model.optimizers.values():
+            variables += optimizer.variables
+        self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name=EPOCH_VARIABLE)
+        self.state = tf.train.Checkpoint(variables=[v.value for v in variables], epoch=self.epoch)
+        self.folder = folder
+
+    def restore(self) -> int:
+        """The number of finished epochs, 0 where there is no checkpoint."""
+        saved = sorted(self.folder.glob("epoch-*.index"))
+        if not saved:
+            return 0
+        try:
+            self.state.read(str(saved[-1].with_suffix(""))).assert_consumed()
+        except (tf.errors.OpError, ValueError, AssertionError) as error:
+            raise TfserganError(
+                f"{saved[-1]}: this checkpoint is damaged or of another run ({first_line(error)}). Delete the "
+                f"folder {self.folder} and repeat the command: this stage starts over, finished cells are kept."
+            ) from error
+        return int(self.epoch.numpy())
+
+    def save(self, epoch: int) -> None:
+        """Writes a checkpoint, then deletes those before it; the index file is written last."""
+        self.epoch.assign(epoch)
+        path = self.folder / f"epoch-{epoch:06d}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.state.write(str(path))
+        except (tf.errors.OpError, OSError) as error:
+            raise TfserganError(
+                f"{path}: can't write a checkpoint ({first_line(error)}). Free disk space or choose another --out; "
+                "the same command goes on from the last checkpoint."
+            ) from error
+        for old in self.folder.glob("epoch-*"):
+            if not old.name.startswith(path.name):
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+
+class SaveCheckpoint(keras.callbacks.Callback):
+    """Saves a checkpoint after every so many epochs."""
+
+    def __init__(self, checkpoint: Checkpoint, every: int):
+        super().__init__()
+        self.checkpoint = checkpoint
+        self.every = every
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        if (epoch + 1) % self.every == 0 and epoch + 1 < self.params["epochs"]:
+            self.checkpoint.save(epoch + 1)
+
+
+class FiniteLosses(keras.callbacks.Callback):
+    """Stops with an error when a loss is no longer finite, before that state is saved."""
+
+    def __init__(self, task: str):
+        super().__init__()
+        self.task = task
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        bad = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        if bad:
+            raise TfserganError(
+                f"{self.task}: {', '.join(bad)} is no longer finite in epoch {epoch + 1}. "
+                "Try a lower learning rate (--set learning_rate=...) in another folder (--out)."
+            )
+
+
+class Progress(keras.callbacks.Callback):
+    """Reports finished epochs, at most some ten times a second."""
+
+    def __init__(self, task: str, epochs: int, report: Report):
+        super().__init__()
+        self.task, self.epochs, self.report = task, epochs, report
+        self.last = 0.0
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        if time.monotonic() - self.last > 0.1 or epoch + 1 == self.epochs:
+            self.last = time.monotonic()
+            self.report(self.task, epoch + 1, self.epochs)
+
+
+class TensorBoardLog(keras.callbacks.Callback):
+    """Losses, discriminator outputs and learning rates of each epoch.
+
+    A resumed run repeats the points since its checkpoint with the same values.
+    """
+
+    def __init__(self, log_dir: Path, model: keras.Model):
+        super().__init__()
+        self.writer = tf.summary.create_file_writer(str(log_dir))
+        self.rates = {role: optimizer for role, optimizer in model.optimizers.items()}
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        with self.writer.as_default(step=epoch + 1):
+            for name, value in (logs or {}).items():
+                group = "outputs" if name.startswith("D_") else "losses"
+                tf.summary.scalar(f"{group}/{name}", value)
+            for role, optimizer in self.rates.items():
+                tf.summary.scalar(f"learning_rate/{role}", optimizer.learning_rate)
+
+    def on_train_end(self, logs=None) -> None:
+        self.writer.close()
+
+
+def log_scalars(log_dir: Path, values: dict[str, float], step: int = 0) -> None:
+    """Writes a few scalars that belong to no training stage, such as the UAR of a finished cell."""
+    with tf.summary.create_file_writer(str(log_dir)).as_default(step=step):
+        for name, value in values.items():
+            tf.summary.scalar(name, value)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without its traceback or the lines after the first."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def deterministic() -> None:
+    """Same seed, same numbers: TensorFlow's ops without their nondeterministic variants."""
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(0)  # op determinism refuses unseeded ops; every draw of ours has its own seed
+
+
+def multiply_adds(*networks: keras.Model) -> int:
+    """Multiply-adds that one vector costs in one pass through every copy of these networks."""
+    return sum(int(np.prod(w.shape)) for net in networks for w in net.trainable_variables if len(w.shape) > 1)
+
+
+def matrix_rate(seconds: float = 0.2) -> float:
+    """Multiply-adds a second of this machine's float32 matrix product, measured."""
+    a = tf.random.stateless_uniform((512, 1024), (1, 2))
+    b = tf.random.stateless_uniform((1024, 1024), (3, 4))
+    tf.linalg.matmul(a, b).numpy()
+    start, products = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        tf.linalg.matmul(a, b).numpy()
+        products += 1
+    return products * 512 * 1024 * 1024 / (time.perf_counter() - start)
