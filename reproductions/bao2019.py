@@ -6,18 +6,17 @@ emotion, and train classifiers on real, synthetic and both.
 
 from collections.abc import Callable, Collection
 from functools import cached_property, lru_cache, partial
+from pathlib import Path
 
-import keras
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from tfsergan import evaluation, export, folds, training
+from tfsergan import evaluation, export, folds, papers, training
 from tfsergan.classifiers import DNN
 from tfsergan.evaluation import Run
-from tfsergan.methods.bao2019 import CyclePair, EmotionCycleGAN
-from tfsergan.networks import mlp, parallel_mlp
+from tfsergan.methods.bao2019 import CyclePair, EmotionCycleGAN, emotion_cycle_gan, generators
+from tfsergan.networks import multiply_adds
 from tfsergan.optimizers import FusedAdam, step_decay
-from tfsergan.papers import Settings
 from tfsergan.report import figures
 
 
@@ -36,7 +35,9 @@ def reproduce(run: Run, tables: Collection[int]) -> None:
 def table_1(run: Run, transfer: "StyleTransfer") -> None:
     """Mean absolute differences between the means of target, source and synthetic features (sec. 4.2)."""
     name, mean = transfer.fold.name, evaluation.mean_over_features
-    run.measure(1, "target - source", "distance", name, lambda: mean(transfer.differences(transfer.source[None])))
+    run.measure(
+        1, "target - source", "distance", name, lambda: mean(transfer.differences(transfer.source[None]))
+    )
     for lambda_cls in run.settings.lambda_cls:
         difference = partial(lambda value: mean(transfer.differences(transfer.synthetic(value))), lambda_cls)
         run.measure(1, f"target - syn ({label(lambda_cls)})", "distance", name, difference)
@@ -48,10 +49,14 @@ def table_1(run: Run, transfer: "StyleTransfer") -> None:
 def figure_2(run: Run, transfer: "StyleTransfer"):
     """Means and deviations of 12 features in source, synthetic and target vectors."""
     groups = {"source": transfer.source, "target": np.concatenate(transfer.targets)}
-    groups |= {f"syn. {label(value)}": np.concatenate(transfer.synthetic(value)) for value in run.settings.lambda_cls}
+    groups |= {
+        f"syn. {label(value)}": np.concatenate(transfer.synthetic(value)) for value in run.settings.lambda_cls
+    }
     columns = [transfer.feature_names.index(name) for name in run.paper.figures["2"]["features"]]
     chosen = {name: vectors[:, columns] for name, vectors in groups.items()}
-    return figures.feature_statistics(chosen, run.paper.figures["2"]["features"], run.paper.figures["2"]["title"])
+    return figures.feature_statistics(
+        chosen, run.paper.figures["2"]["features"], run.paper.figures["2"]["title"]
+    )
 
 
 def table_2(run: Run, transfer: "StyleTransfer") -> None:
@@ -75,7 +80,9 @@ def table_3(run: Run, transfer: "StyleTransfer") -> None:
 def classify(run: Run, table: int, task: str, transfer: "StyleTransfer", real, test_x, test) -> None:
     """The cells of one fold: DNNs trained on z-normed real vectors, synthetic ones or both, and tested."""
 
-    def cell(row: str, column: str, key: str, training_set: Callable[[], tuple], extra: Callable[[], dict]) -> None:
+    def cell(
+        row: str, column: str, key: str, training_set: Callable[[], tuple], extra: Callable[[], dict]
+    ) -> None:
         name = (table, row, column, transfer.fold.name)
         seeds = [run.seed_of(*name, repeat) for repeat in range(run.settings.repeats)]
         dnn = DNN(seeds=seeds, leaky_relu_slope=run.settings.leaky_relu_slope, **run.settings.group(key))
@@ -83,7 +90,7 @@ def classify(run: Run, table: int, task: str, transfer: "StyleTransfer", real, t
         def compute() -> list[dict]:
             dnn.fit(*training_set(), task=f"{transfer.fold.name}: {column} {row}", report=run.report)
             predicted = dnn.predict(test_x)
-            return evaluation.score(test.emotion, predicted, test.speaker, len(test.classes), **extra())
+            return evaluation.score(test.emotion, predicted, test.speaker, test.classes, **extra())
 
         run.measure(*name, compute)
 
@@ -122,11 +129,11 @@ class StyleTransfer:
         """Training vectors of each emotion, scaled."""
         return [self.scaler.transform(self.x[self.emotion == i]) for i in range(len(self.classes))]
 
-    def train(self, model: CyclePair, batches: training.Unpaired, stage: str, epochs: int) -> None:
+    def train(self, model: CyclePair, batches: training.Unpaired, stage: str, iterations: int) -> None:
         training.train(
             model,
             batches,
-            epochs,
+            max(1, round(iterations / batches.steps)),
             self.folder / stage,
             task=f"{self.fold.name}: {stage}",
             log_dir=self.run.folder / "tensorboard" / self.fold.name / stage,
@@ -138,23 +145,30 @@ class StyleTransfer:
         seed = self.run.seed_of(self.fold.name, stage, "order")
         return training.Unpaired(self.source, self.targets, self.settings.batch_size, seed)
 
+    def iterations(self, phase: str) -> int:
+        """How long a phase is: as set in iterations, else in epochs of the smallest set."""
+        smallest = min(len(self.source), *map(len, self.targets))
+        epoch = training.steps_an_epoch(smallest, self.settings.batch_size)
+        return self.settings[f"{phase}_iterations"] or self.settings[f"{phase}_epochs"] * epoch
+
     def pretrained(self) -> CyclePair:
         """Generators that undo each other: once a fold, for every lambda_cls."""
         seed = self.run.seed_of(self.fold.name, "pretraining")
         pair = CyclePair(*generators(self.settings, self.x.shape[1], len(self.classes), seed))
         pair.compile(FusedAdam(self.settings.pretrain_learning_rate))
-        self.train(pair, self.batches("pretraining"), "pretraining", self.settings.pretrain_epochs)
+        self.train(pair, self.batches("pretraining"), "pretraining", self.iterations("pretrain"))
         return pair
 
     def gan(self, lambda_cls: float) -> EmotionCycleGAN:
         """The trained GAN of one lambda_cls, its generators pre-trained."""
         s, stage = self.settings, label(lambda_cls)
-        gan = emotion_cycle_gan(s, self.x.shape[1], len(self.classes), self.run.seed_of(self.fold.name, stage))
+        gan = emotion_cycle_gan(
+            s, self.x.shape[1], len(self.classes), self.run.seed_of(self.fold.name, stage)
+        )
         if not training.finished(self.folder / stage):
             export.save_scaler(self.folder, self.scaler, self.feature_names, self.classes)
             gan.start_from(self.pretrained())
-        batches = self.batches(stage)
-        every = s.decay_epochs * batches.steps
+        every = self.iterations("decay")
         gan.compile(
             FusedAdam(step_decay(s.learning_rate, s.decay, every * s.generator_updates)),
             FusedAdam(step_decay(s.learning_rate, s.decay, every)),
@@ -163,7 +177,7 @@ class StyleTransfer:
             generator_updates=s.generator_updates,
             real_label=s.real_label,
         )
-        self.train(gan, batches, stage, s.gan_epochs)
+        self.train(gan, self.batches(stage), stage, self.iterations("gan"))
         return gan
 
     @lru_cache(1)  # noqa: B019  one set of vectors at a time, and few folds
@@ -187,27 +201,6 @@ class StyleTransfer:
         return {name: float(self.differences(vectors).mean()) for name, vectors in distances.items()}
 
 
-def generators(s: Settings, features: int, emotions: int, seed: int) -> tuple[keras.Model, keras.Model]:
-    """G and F of every emotion: feed-forward, three hidden layers (sec. 4.1)."""
-    shared = {"dropout": s.dropout, "leaky_relu_slope": s.leaky_relu_slope}
-    seeds = np.random.SeedSequence(seed).generate_state(2 * emotions).reshape(2, emotions)
-    gen_G = parallel_mlp(features, s.generator_units, features, seeds=seeds[0], name="gen_G", **shared)
-    return gen_G, parallel_mlp(features, s.generator_units, features, seeds=seeds[1], name="gen_F", **shared)
-
-
-def emotion_cycle_gan(s: Settings, features: int, emotions: int, seed: int) -> EmotionCycleGAN:
-    """The networks of figure 1 (sec. 4.1)."""
-    seeds = np.random.SeedSequence([seed, 1]).generate_state(2 * emotions + 1)
-    shared = {"dropout": s.dropout, "leaky_relu_slope": s.leaky_relu_slope}
-    disc_T, disc_S = (
-        parallel_mlp(features, s.discriminator_units, 1, seeds=part, name=name, **shared)
-        for name, part in (("disc_T", seeds[:emotions]), ("disc_S", seeds[emotions:-1]))
-    )
-    shared["dropout"] = s.domain_classifier_dropout
-    classifier_C = mlp(features, s.domain_classifier_units, emotions, seed=seeds[-1], name="classifier_C", **shared)
-    return EmotionCycleGAN(*generators(s, features, emotions, seed), disc_T, disc_S, classifier_C)
-
-
 def label(lambda_cls: float) -> str:
     """The row of a lambda_cls, and the name of its GAN."""
     return f"lambda_cls={lambda_cls:g}"
@@ -217,3 +210,68 @@ def chosen_folds(run: Run) -> list[folds.Fold]:
     """All folds, or the first so many."""
     every = folds.leave_one_session_out(run.corpus("labelled"))
     return every[: run.settings.folds or None]
+
+
+def work(run: Run, tables: Collection[int]) -> float:
+    """Multiply-adds of what these tables still need, for an estimate of the time."""
+    chosen = chosen_folds(run) if 2 in tables else []
+    if run.has("source") and (1 in tables or (3 in tables and run.has("cross"))):
+        chosen.append(folds.whole(run.corpus("labelled")))
+    return sum(gan_work(run, fold) + classifier_work(run, fold, tables) for fold in chosen)
+
+
+def gan_work(run: Run, fold: folds.Fold) -> float:
+    """Multiply-adds of a fold's training that is not finished."""
+    if not run.has("source"):
+        return 0.0
+    transfer, s, passes = StyleTransfer(run, fold), run.settings, 3  # one forward, two backward
+    features, stages = transfer.x.shape[1], {"pretraining": transfer.iterations("pretrain")}
+    stages |= {label(value): transfer.iterations("gan") for value in s.lambda_cls}
+    cycle = 4 * passes * multiply_adds(features, s.generator_units, features)
+    judging = 2 * multiply_adds(features, s.discriminator_units, 1)
+    costs = {"pretraining": cycle}  # of one vector in one iteration
+    gan = 2 * passes * judging + s.generator_updates * (cycle + 2 * judging)
+    left = [stage for stage in stages if not training.finished(transfer.folder / stage)]
+    vectors = s.batch_size * len(transfer.classes)
+    return vectors * sum(stages[stage] * costs.get(stage, gan) for stage in left)
+
+
+def classifier_work(run: Run, fold: folds.Fold, tables: Collection[int]) -> float:
+    """Multiply-adds of a fold's classifiers that are not measured yet."""
+    labelled, s = run.corpus("labelled"), run.settings
+    table, task = (2, "within") if len(fold.test) else (3, "cross")
+    if table not in tables:
+        return 0.0
+    synthetic = len(run.corpus("source")) * len(labelled.classes) if run.has("source") else 0
+    vectors = {"Real": len(fold.train), "Syn.": synthetic, "Real+Syn.": len(fold.train) + synthetic}
+    total = 0.0
+    for column, key in (("Real", "real"), ("Syn.", "syn"), ("Real+Syn.", "both")):
+        rows = [""] if column == "Real" else [label(value) for value in s.lambda_cls if synthetic]
+        left = sum(not run.results.of(table=table, row=row, column=column, fold=fold.name) for row in rows)
+        dnn = DNN(seeds=range(s.repeats), **s.group(f"{task}.{key}"))
+        weights = multiply_adds(labelled.x.shape[1], [dnn.units] * 2, len(labelled.classes))
+        total += left * 3 * vectors[column] * dnn.epochs_of(vectors[column]) * s.repeats * weights if left else 0
+    return total
+
+
+def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
+    """Writes the generators G of a fold and a lambda_cls as a SavedModel.
+
+    Args:
+        folder: of the run.
+        run: its `run.toml`.
+        to: folder to make.
+        fold: a folder of the run's `models/`; None takes the whole corpus's, else the first.
+        setting: such as "lambda_cls=2"; None takes the first.
+
+    Raises:
+        TfserganError: no such fold or setting in this run.
+    """
+    models, stage = export.choose(folder / "models", fold, setting, prefix="lambda_cls=")
+    scaler = export.load_scaler(models)
+    paper = papers.load(run["run"]["paper"])
+    settings = paper.settings(run["run"]["schedule"], run["run"]["overrides"])
+    gan = emotion_cycle_gan(settings, len(scaler["features"]), len(scaler["classes"]), seed=0)
+    training.load_weights(gan, models / stage)
+    card = export.card(paper, run, models.name, stage)
+    return export.export_generators(gan.gen_G, models, to, card)

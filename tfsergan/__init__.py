@@ -1,2 +1,1 @@
 """Adversarial methods for speech emotion recognition, reproduced paper by paper."""
-

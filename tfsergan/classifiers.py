@@ -1,5 +1,6 @@
 """The papers' classifiers behind one fit and predict."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ class DNN:
         units: neurons of each hidden layer.
         seeds: one integer a repeat.
         hidden_layers, dropout, learning_rate, batch_size, epochs: as named.
+        updates: train for the epochs that come nearest to so many updates instead; 0 for `epochs`.
     """
 
     units: int
@@ -33,6 +35,7 @@ class DNN:
     learning_rate: float = 1e-5
     batch_size: int = 64
     epochs: int = 70
+    updates: int = 0
     leaky_relu_slope: float = 0.2
     network: keras.Model | None = field(default=None, init=False, repr=False)
 
@@ -53,10 +56,16 @@ class DNN:
         optimizer = FusedAdam(self.learning_rate)
         optimizer.build(self.network.trainable_variables)
         run_epoch = self._epoch_function(optimizer, tf.constant(x, tf.float32), tf.constant(y, tf.int32))
-        for epoch in range(self.epochs):
+        epochs = self.epochs_of(len(x))
+        for epoch in range(epochs):
             run_epoch(tf.constant(epoch))
-            report(task, epoch + 1, self.epochs)
+            report(task, epoch + 1, epochs)
         return self
+
+    def epochs_of(self, vectors: int) -> int:
+        """Passes over so many vectors."""
+        updates_an_epoch = math.ceil(vectors / self.batch_size)
+        return max(1, round(self.updates / updates_an_epoch)) if self.updates else self.epochs
 
     def _epoch_function(self, optimizer: keras.optimizers.Optimizer, x: tf.Tensor, y: tf.Tensor):
         """One pass over the data as one graph, since a step of a small network costs less than its launch."""

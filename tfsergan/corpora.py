@@ -61,7 +61,7 @@ class Corpus:
         classes = ", ".join(f"{name} {n}" for name, n in zip(self.classes, counts, strict=True))
         return (
             f"Corpus({self.name!r}, {self.features} {self.x.shape}, {classes or 'unlabelled'}; "
-            f"{len(set(self.speaker.tolist()))} speakers, {len(set(self.session.tolist()))} sessions; "
+            f"{len({*self.speaker} - {''})} speakers, {len({*self.session} - {''})} sessions; "
             f"{self.fingerprint})"
         )
 
@@ -165,12 +165,12 @@ def _check(examples: prepared.Examples, source: "_Source") -> None:
     if len(bad):
         i, j = bad[0]
         raise TfserganError(
-            f"{source.where}, utterance {examples.ids[i]!r}, column {examples.feature_names[j]!r}: "
+            f"{source.where}, utterance {str(examples.ids[i])!r}, column {examples.feature_names[j]!r}: "
             f"{len(bad)} values of {len(np.unique(bad[:, 0]))} utterances are not finite. {again}"
         )
     repeated = examples.ids[1:][examples.ids[1:] == examples.ids[:-1]]
     if len(repeated):
-        raise TfserganError(f"{source.where}: the utterance {repeated[0]!r} is there twice. {again}")
+        raise TfserganError(f"{source.where}: the utterance {str(repeated[0])!r} is there twice. {again}")
 
 
 # ---- where a corpus is ----------------------------------------------------------------------------------

@@ -88,11 +88,11 @@ class Run:
             return
         measured = compute()
         shared = {**self.provenance(), "repeats": len(measured)}
-        self.results.append(
-            [{**key, "repeat": i, **result, **shared} for i, result in enumerate(measured)]
-        )
+        self.results.append([{**key, "repeat": i, **result, **shared} for i, result in enumerate(measured)])
         means = {
-            f"table{table}/{name}/{row or 'real only'}/{column}": float(np.mean([m["metrics"][name] for m in measured]))
+            f"table{table}/{name}/{row or 'real only'}/{column}": float(
+                np.mean([m["metrics"][name] for m in measured])
+            )
             for name in measured[0]["metrics"]
         }
         training.log_scalars(self.folder / "tensorboard" / "cells" / fold, means)
@@ -119,7 +119,12 @@ class Run:
                 "overrides": dict(self.overrides),
             },
             "corpora": {
-                role: {"name": c.name, "features": c.features, "utterances": len(c), "fingerprint": c.fingerprint}
+                role: {
+                    "name": c.name,
+                    "features": c.features,
+                    "utterances": len(c),
+                    "fingerprint": c.fingerprint,
+                }
                 for role, c in self.corpora.items()
                 if isinstance(c, Corpus)
             },
@@ -170,7 +175,7 @@ class Run:
 
 
 def score(
-    truth: np.ndarray, predicted: np.ndarray, speakers: np.ndarray, classes: int, **extra: float
+    truth: np.ndarray, predicted: np.ndarray, speakers: np.ndarray, classes: Sequence[str], **extra: float
 ) -> list[dict[str, Any]]:
     """One result a repeat: UAR, WA and the confusion matrix of each test speaker.
 
@@ -178,13 +183,13 @@ def score(
         truth: (n,) labels.
         predicted: (repeats, n) labels.
         speakers: (n,) names.
-        classes: how many there are.
+        classes: their names.
         extra: further metrics, the same for every repeat.
     """
     scored = []
     for labels in predicted:
         by_speaker = {
-            str(name): metrics.confusion(truth[speakers == name], labels[speakers == name], classes)
+            str(name): metrics.confusion(truth[speakers == name], labels[speakers == name], len(classes))
             for name in sorted(set(speakers.tolist()))
         }
         whole = np.sum(list(by_speaker.values()), axis=0)
@@ -192,6 +197,7 @@ def score(
             {
                 "metrics": {"uar": float(metrics.uar(whole)), "wa": float(metrics.wa(whole)), **extra},
                 "n": len(truth),
+                "classes": list(classes),
                 "confusion": {name: matrix.tolist() for name, matrix in by_speaker.items()},
             }
         )
@@ -216,9 +222,13 @@ def read_run(folder: Path) -> dict[str, Any]:
     try:
         return _toml.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise TfserganError(f"{folder}: no run here (no run.toml). `tfsergan reproduce PAPER --out {folder}` makes one.") from None
+        raise TfserganError(
+            f"{folder}: no run here (no run.toml). `tfsergan reproduce PAPER --out {folder}` makes one."
+        ) from None
     except (_toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TfserganError(f"{path}: damaged ({error}). Take another --out, or delete the folder.") from error
+        raise TfserganError(
+            f"{path}: damaged ({error}). Take another --out, or delete the folder."
+        ) from error
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 import tomli_w
 
-from tfsergan.errors import TfserganError
+from tfsergan import training
+from tfsergan.errors import TfserganError, UsageError
+from tfsergan.papers import Paper
 
 SCALER = "scaler.json"
 
@@ -41,7 +43,59 @@ def load_scaler(folder: Path) -> dict[str, Any]:
         data = json.loads((folder / SCALER).read_text(encoding="utf-8"))
         return {**data, "scale": np.array(data["scale"]), "offset": np.array(data["offset"])}
     except (OSError, ValueError, KeyError) as error:
-        raise TfserganError(f"{folder / SCALER}: can't be read ({error}). Repeat `tfsergan reproduce` for this run.") from error
+        raise TfserganError(
+            f"{folder / SCALER}: can't be read ({error}). Repeat `tfsergan reproduce` for this run."
+        ) from error
+
+
+def choose(models: Path, fold: str | None, setting: str | None, prefix: str) -> tuple[Path, str]:
+    """The folder of a fold, and the name of the stage in it, that are to be exported.
+
+    Args:
+        models: folder of folders, one a fold, each with a folder a stage.
+        fold: None takes "all", else the first.
+        setting: a stage's name; None takes the first that begins with the prefix.
+        prefix: of the stages that can be exported.
+
+    Raises:
+        TfserganError: nothing trained, or no such fold or setting.
+    """
+    trained = sorted(path.parent for path in models.glob(f"*/{prefix}*/{training.WEIGHTS}"))
+    if not trained:
+        raise TfserganError(f"{models}: no finished generators here. `tfsergan reproduce` trains them.")
+    names = sorted({path.parent.name for path in trained}, key=lambda name: (name != "all", name))
+    fold = names[0] if fold is None else fold
+    if fold not in names:
+        raise UsageError(f"--fold {fold}: no finished generators; there are some for {', '.join(names)}.")
+    settings = [path.name for path in trained if path.parent.name == fold]
+    setting = settings[0] if setting is None else setting
+    if setting not in settings:
+        raise UsageError(f"--setting {setting}: not trained in fold {fold}; there are {', '.join(settings)}.")
+    return models / fold, setting
+
+
+def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[str, Any]:
+    """What a reader of exported generators needs to know, from a run's `run.toml`."""
+    corpora = {
+        role: f"{c['name']}, {c['utterances']} utterances"
+        for role, c in run["corpora"].items()
+        if role != "cross"
+    }
+    return {
+        "title": f"Emotion style transfer generators, {paper.name}",
+        "paper": paper.citation,
+        "intended_use": "Research on data augmentation for speech emotion recognition: turns functionals of any speech into "
+        "functionals as of an emotion. Not for judging people, and no substitute for recordings of the emotion.",
+        "fold": fold,
+        "setting": setting,
+        "schedule": run["run"]["schedule"],
+        "protocol": run["run"]["protocol"],
+        "seed": run["run"]["seed"],
+        "feature_set": paper.features,
+        "corpora": corpora,
+        "overrides": run["run"]["overrides"],
+        "versions": run["versions"],
+    }
 
 
 class Transfer(keras.Model):
@@ -92,7 +146,9 @@ def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapp
             to.rmdir()
         unfinished.replace(to)
     except (OSError, tf.errors.OpError) as error:
-        raise TfserganError(f"{to}: can't write the SavedModel ({error}). Choose another folder with --to.") from error
+        raise TfserganError(
+            f"{to}: can't write the SavedModel ({error}). Choose another folder with --to."
+        ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return to

@@ -43,9 +43,10 @@ class LabelRule:
             first = unknown[0]
             known = ", ".join(map(repr, self.labels))
             raise TfserganError(
-                f"{where}, utterance {ids[first]!r}, column 'emotion': the label {str(emotion[first])!r} "
-                f"({len(unknown)} utterances have an unknown one) is not in the rule {self.name}, which "
-                f"knows {known}. Rename the label in the table, remove those rows, or choose another rule."
+                f"{where}, utterance {str(ids[first])!r}, column 'emotion': the label "
+                f"{str(emotion[first])!r} ({len(unknown)} utterances have an unknown one) is not in the "
+                f"rule {self.name}, which knows {known}. "
+                "Rename the label in the table, remove those rows, or choose another rule."
             )
         indices = np.array([self.labels[label] for label in labels], np.int32)
         self._check_counts(indices, where, allow_partial)

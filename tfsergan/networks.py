@@ -96,3 +96,9 @@ def mlp(
     return keras.Model(
         vectors, keras.layers.Dense(outputs, kernel_initializer=glorot, name="output")(x), name=name
     )
+
+
+def multiply_adds(inputs: int, units: Sequence[int], outputs: int) -> int:
+    """Multiply-adds of one vector's pass through one multilayer perceptron."""
+    widths = [inputs, *units, outputs]
+    return sum(a * b for a, b in zip(widths, widths[1:], strict=False))

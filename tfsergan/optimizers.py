@@ -30,6 +30,8 @@ class FusedAdam(keras.optimizers.Adam):
         )
 
 
-def step_decay(learning_rate: float, factor: float, every: int) -> keras.optimizers.schedules.LearningRateSchedule:
+def step_decay(
+    learning_rate: float, factor: float, every: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
     """The learning rate times `factor` after each `every` updates, constant in between."""
     return keras.optimizers.schedules.ExponentialDecay(learning_rate, every, factor, staircase=True)

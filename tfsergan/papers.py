@@ -203,10 +203,15 @@ def parse(name: str, text: str) -> Paper:
         for schedule, values in schedules.items():
             for key in values:
                 if key not in hyperparameters:
-                    raise TfserganError(f"{name}.toml: schedule {schedule} sets {key}, which is no hyper-parameter")
+                    raise TfserganError(
+                        f"{name}.toml: schedule {schedule} sets {key}, which is no hyper-parameter"
+                    )
         return Paper(
             name=name,
-            **{key: data[key] for key in ("title", "authors", "venue", "year", "bibtex", "features", "protocols")},
+            **{
+                key: data[key]
+                for key in ("title", "authors", "venue", "year", "bibtex", "features", "protocols")
+            },
             roles={key: Role(key, **role) for key, role in data["roles"].items()},
             hyperparameters=hyperparameters,
             schedules=schedules,
@@ -241,7 +246,9 @@ def read_table(entry: Mapping[str, Any]) -> TableSpec:
     reported = {}
     for row, cells in entry["reported"].items():
         for column, cell in zip(entry["columns"], cells, strict=True):
-            mean, std = (cell[0], cell[1] if len(cell) > 1 else None) if isinstance(cell, list) else (cell, None)
+            mean, std = (
+                (cell[0], cell[1] if len(cell) > 1 else None) if isinstance(cell, list) else (cell, None)
+            )
             reported[row, column] = (float(mean), std)
     return TableSpec(
         **{key: entry[key] for key in ("number", "title", "unit", "metric", "decimals")},

@@ -204,7 +204,6 @@ def _lock(folder: Path, digest: str, report: Report) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet_tfds() -> Iterator[None]:
     """No progress bars, prints or warnings of TFDS: `report` is told instead."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()

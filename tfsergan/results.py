@@ -87,9 +87,13 @@ def read(path: Path, *, drop_cut_line: bool = False) -> list[dict]:
             row = json.loads(text)
             missing = [name for name in (*KEY, "repeat", "repeats", "metrics") if name not in row]
         except (json.JSONDecodeError, TypeError) as error:
-            raise TfserganError(f"{path}:{number}: not a result ({error}). Delete this line; it is measured again.") from error
+            raise TfserganError(
+                f"{path}:{number}: not a result ({error}). Delete this line; it is measured again."
+            ) from error
         if missing:
-            raise TfserganError(f"{path}:{number}: lacks {', '.join(missing)}. Delete this line; it is measured again.")
+            raise TfserganError(
+                f"{path}:{number}: lacks {', '.join(missing)}. Delete this line; it is measured again."
+            )
         rows.append(row)
     return rows
 
@@ -97,7 +101,9 @@ def read(path: Path, *, drop_cut_line: bool = False) -> list[dict]:
 def merge(path: Path, rows: Iterable[dict]) -> None:
     """Puts rows into a committed results file, replacing those of the same run and cell."""
     identity = (*KEY, "repeat", "corpora", "protocol", "schedule")
-    kept = {json.dumps([row[name] for name in identity]): row for row in (read(path) if path.exists() else [])}
+    kept = {
+        json.dumps([row[name] for name in identity]): row for row in (read(path) if path.exists() else [])
+    }
     kept.update({json.dumps([row[name] for name in identity]): row for row in rows})
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text("".join(line(kept[key]) for key in sorted(kept)), encoding="utf-8")

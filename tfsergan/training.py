@@ -20,7 +20,12 @@ from tfsergan.errors import TfserganError
 from tfsergan.progress import Report, silent
 
 WEIGHTS = "weights.weights.h5"
-EPOCH_VARIABLE = "epoch"
+OVERHEAD = 1.5  # a training step's time over that of its matrix products alone
+
+
+def steps_an_epoch(smallest: int, batch_size: int) -> int:
+    """Full batches of the smallest set, at least one."""
+    return max(1, smallest // batch_size)
 
 
 class Unpaired:
@@ -45,7 +50,7 @@ class Unpaired:
         self.offsets = np.cumsum([0, *self.sizes[1:-1]])[:, None]  # (E, 1)
         self.batch_size = batch_size
         self.seed = seed
-        self.steps = max(1, min(self.sizes) // batch_size)
+        self.steps = steps_an_epoch(min(self.sizes), batch_size)
 
     def epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
         """Row numbers of one epoch's batches: (B,) of the source, (E, B) of the targets."""
@@ -108,6 +113,7 @@ def train(
         initial_epoch=first,
         epochs=epochs,
         steps_per_epoch=batches.steps,
+        shuffle=False,
         verbose=0,
         callbacks=callbacks,
     )
@@ -153,7 +159,7 @@ class Checkpoint:
         variables = list(model.variables)
         for optimizer in model.optimizers.values():
             variables += optimizer.variables
-        self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name=EPOCH_VARIABLE)
+        self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.state = tf.train.Checkpoint(variables=[v.value for v in variables], epoch=self.epoch)
         self.folder = folder
 
@@ -270,11 +276,6 @@ def deterministic() -> None:
     """Same seed, same numbers: TensorFlow's ops without their nondeterministic variants."""
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(0)  # op determinism refuses unseeded ops; every draw of ours has its own seed
-
-
-def multiply_adds(*networks: keras.Model) -> int:
-    """Multiply-adds that one vector costs in one pass through every copy of these networks."""
-    return sum(int(np.prod(w.shape)) for net in networks for w in net.trainable_variables if len(w.shape) > 1)
 
 
 def matrix_rate(seconds: float = 0.2) -> float:

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 from tfsergan.datasets.common import SpeechBuilder, SpeechConfig, feature_config
 from tfsergan.datasets.demo_speech import script
-from tfsergan.datasets.demo_speech.synthesis import synthesize
+from tfsergan.datasets.demo_speech.synthesis import espeakng_loader, synthesize
 
 
 @dataclasses.dataclass(eq=False)
@@ -41,6 +41,7 @@ class Builder(SpeechBuilder):
     pkg_dir_path = code_path.parent
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        espeakng_loader()  # before 480 utterances fail one by one for want of it
         return {part: self._generate_examples(part) for part in script.PARTS}
 
     def _generate_examples(self, part: str) -> Iterator[tuple[str, dict[str, Any]]]:

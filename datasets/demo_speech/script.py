@@ -93,6 +93,8 @@ STUDIO = Production(strength=(0.55, 1.25), bandwidth=7500, level=0, noise=-66, r
 LECTURE_HALL = Production(strength=(0, 0), bandwidth=7000, level=-2, noise=-58, reverberation=0.25)
 OFFICE = Production(strength=(0.4, 1.1), bandwidth=5000, level=-5, noise=-52, reverberation=0.12)
 
+# None of espeak-ng's Klatt voices (such as Reed) is here: their noise comes from the C library's rand(),
+# which is not ours to seed, and would differ from one run to the next.
 LABELLED_VOICES = (
     Voice("f01", "female", "en-us+f1", 48, 172),
     Voice("m01", "male", "en-us+m1", 52, 168),
@@ -101,7 +103,7 @@ LABELLED_VOICES = (
     Voice("f03", "female", "en-us+linda", 42, 180),
     Voice("m03", "male", "en-us+m7", 56, 166),
     Voice("f04", "female", "gmw/en-GB-scotland+f5", 50, 160),
-    Voice("m04", "male", "gmw/en-029+Reed", 48, 170),
+    Voice("m04", "male", "gmw/en-029+Mike", 52, 170),
     Voice("f05", "female", "en-us+steph", 54, 174),
     Voice("m05", "male", "gmw/en-GB-scotland+max", 50, 162),
 )
@@ -123,9 +125,9 @@ SOURCE_VOICES = (
     Voice("lm07", "male", "gmw/en-029+pablo", 48, 174),
     Voice("lf08", "female", "gmw/en-029+f4", 46, 170),
     Voice("lm08", "male", "en-us+rob", 46, 160),
-    Voice("lf09", "female", "gmw/en-GB-x-rp+f5", 54, 168),
+    Voice("lf09", "female", "gmw/en-GB-x-rp+anika", 44, 168),
     Voice("lm09", "male", "gmw/en-GB-x-rp+robert", 50, 176),
-    Voice("lf10", "female", "en-us+f5", 48, 158),
+    Voice("lf10", "female", "gmw/en-GB-scotland+Alicia", 42, 158),
     Voice("lm10", "male", "gmw/en-GB-scotland+travis", 46, 164),
 )
 
@@ -135,7 +137,7 @@ CROSS_VOICES = (
     Voice("cf02", "female", "gmw/en-029+Annie", 44, 168),
     Voice("cm02", "male", "en-us+Michael", 48, 172),
     Voice("cf03", "female", "gmw/en-GB-x-rp+shelby", 52, 162),
-    Voice("cm03", "male", "gmw/en-029+benjamin", 54, 170),
+    Voice("cm03", "male", "gmw/en-029+victor", 54, 170),
 )
 
 LABELLED_SENTENCES = (

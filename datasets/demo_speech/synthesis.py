@@ -9,6 +9,7 @@ emotions about as often as those of acted speech.
 import ctypes
 import dataclasses
 import zlib
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -80,7 +81,7 @@ def speak(text: str, voice: Voice, prosody: Prosody, seed: int) -> np.ndarray:
     The library is loaded afresh for every utterance (4 ms in all): its noise and its pitch flutter go on from
     one utterance to the next, even through `espeak_Initialize`, and samples would depend on what came before.
     """
-    espeakng = _espeakng_loader()
+    espeakng = espeakng_loader()
     library = ctypes.CDLL(espeakng.get_library_path())
     try:
         chunks = _read_aloud(library, espeakng.get_data_path(), text, voice, prosody, seed)
@@ -109,7 +110,8 @@ def _read_aloud(
         )
     library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
     library.espeak_SetSynthCallback(callback)
-    if library.espeak_SetVoiceByName(voice.name.encode()):
+    variant = Path(data, "voices", "!v", voice.name.partition("+")[2])  # espeak-ng passes over an unknown one
+    if not variant.is_file() or library.espeak_SetVoiceByName(voice.name.encode()):
         raise TfserganError(f"espeak-ng has no voice {voice.name!r}: install espeakng-loader 0.2.4 or later.")
     settings = {
         RATE: np.clip(voice.rate * np.exp(prosody.rate), *RATE_LIMITS),
@@ -168,15 +170,20 @@ def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
-def _espeakng_loader() -> ModuleType:
+def espeakng_loader() -> ModuleType:
+    """The package that brings espeak-ng.
+
+    Raises:
+        TfserganError: it is not installed.
+    """
     try:
-        import espeakng_loader
+        import espeakng_loader as package
     except ImportError as error:
         raise TfserganError(
             "The package 'espeakng-loader' is needed to make the demo corpus and is not installed here. "
             'Install it with: pip install "tfsergan[demo]".'
         ) from error
-    return espeakng_loader
+    return package
 
 
 def _unload(library: ctypes.CDLL) -> None:

@@ -42,7 +42,7 @@ def _check_whole(path: Path) -> None:
         if not file.seek(0, 2):
             raise fault(path, "the file is empty", "write the table again, or remove the file")
         file.seek(-1, 2)
-        if file.read() not in (b"\n", b"\r"):
+        if file.read() not in (b"\n", b"\r", b"\0"):  # a NUL, as UTF-16 ends, is refused for what it is
             raise fault(
                 path,
                 "the last line has no line end, as in a file that was cut off",

@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import wave
 from pathlib import Path
@@ -49,8 +50,9 @@ def examples(builder):
     return {example["utterance"].decode(): example for example in found}
 
 
-needs_soundfile = pytest.mark.skipif(
-    not __import__("importlib.util").util.find_spec("soundfile"), reason="needs tfsergan[demo]"
+# Not importorskip: openSMILE must not be loaded into a process that has TensorFlow.
+needs_extra = pytest.mark.skipif(
+    not importlib.util.find_spec("opensmile"), reason="openSMILE and soundfile are an optional extra"
 )
 
 
@@ -82,7 +84,7 @@ def test_published_facts_are_consistent():
     assert len(emodb.TEXTS) == 10
 
 
-@needs_soundfile
+@needs_extra
 def test_audio_examples(tmp_path, manual_dir):
     found = examples(build(tmp_path, manual_dir))
     assert sorted(found) == sorted(NAMES)
@@ -96,8 +98,8 @@ def test_audio_examples(tmp_path, manual_dir):
     np.testing.assert_array_equal(example["audio"], stored)
 
 
+@needs_extra
 def test_functionals_and_their_names(tmp_path, manual_dir):
-    pytest.importorskip("opensmile", reason="openSMILE is an optional extra")
     builder = build(tmp_path, manual_dir, "is09")
     found = examples(builder)
     assert found["03a01Wa"]["features"].shape == (384,)
@@ -107,7 +109,7 @@ def test_functionals_and_their_names(tmp_path, manual_dir):
     assert again.feature_names == builder.feature_names
 
 
-@needs_soundfile
+@needs_extra
 def test_wavs_right_in_the_corpus_folder_and_a_macs_leftovers(tmp_path, manual_dir):
     folder = manual_dir / "emodb"
     for path in list((folder / "wav").iterdir()):
@@ -133,18 +135,16 @@ def test_a_foreign_name_is_refused(tmp_path, manual_dir):
         build(tmp_path, manual_dir)
 
 
-@needs_soundfile
+@needs_extra
 @pytest.mark.parametrize("features", ["audio", "is09"])
 @pytest.mark.parametrize("content", [b"RIFF", b""])
 def test_a_damaged_file_is_named(tmp_path, manual_dir, features, content):
-    if features != "audio":
-        pytest.importorskip("opensmile", reason="openSMILE is an optional extra")
     (manual_dir / "emodb" / "wav" / "10a01Na.wav").write_bytes(content)
     with pytest.raises(TfserganError, match=r"10a01Na\.wav cannot be read as audio"):
         build(tmp_path, manual_dir, features)
 
 
-@needs_soundfile
+@needs_extra
 def test_another_sample_rate_is_refused(tmp_path, manual_dir):
     write_wav(manual_dir / "emodb" / "wav" / "10a01Na.wav", rate=8_000)
     with pytest.raises(TfserganError, match=r"10a01Na\.wav has a sample rate of 8000 Hz"):
@@ -173,8 +173,8 @@ def test_description_tells_how_to_prepare_it():
 
 
 @pytest.mark.slow
+@needs_extra
 def test_the_published_corpus(tmp_path):
-    pytest.importorskip("opensmile", reason="openSMILE is an optional extra")
     manual_dir = os.environ.get("TFSERGAN_MANUAL_DIR")
     if not manual_dir or not Path(manual_dir, "emodb").is_dir():
         pytest.skip("TFSERGAN_MANUAL_DIR has no emodb")

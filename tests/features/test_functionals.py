@@ -1,5 +1,7 @@
-import builtins
+import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,11 @@ from tfsergan.errors import TfserganError, UsageError
 from tfsergan.features import functionals
 from tfsergan.features.functionals import FEATURE_SETS, Recording, extract, feature_names, read_signal
 
-needs_opensmile = pytest.mark.usefixtures("opensmile")
+# Not importorskip: openSMILE must not be loaded into the process of the tests, which may have TensorFlow.
+needs_opensmile = pytest.mark.skipif(
+    not importlib.util.find_spec("opensmile"), reason="openSMILE is an optional extra"
+)
 RATE = 16_000
-
-
-@pytest.fixture
-def opensmile():
-    return pytest.importorskip("opensmile", reason="openSMILE is an optional extra")
 
 
 def hum(seconds=0.5, pitch=150.0, rate=RATE):
@@ -40,14 +40,30 @@ def test_every_set_has_its_published_size_and_distinct_names(feature_set):
     assert np.isfinite(features).all()
 
 
+OPENSMILE_ALONE = """
+import sys
+import opensmile, soundfile
+smile = opensmile.Smile(opensmile.FeatureSet.IS10, opensmile.FeatureLevel.Functionals)
+frame = smile.process_signal(*soundfile.read(sys.argv[1], dtype="float32"))
+frame.astype("float64").to_csv(sys.argv[2], index=False, float_format="%.17g")
+"""
+
+
 @needs_opensmile
-def test_values_are_opensmiles_own(opensmile):
-    smile = opensmile.Smile(opensmile.FeatureSet.IS10, opensmile.FeatureLevel.Functionals)
-    expected = smile.process_signal(hum(), RATE)
-    assert tuple(expected.columns) == feature_names("is10")
-    np.testing.assert_array_equal(
-        extract([Recording("a", hum(), RATE)], "is10", jobs=1), expected.to_numpy(np.float32)
-    )
+def test_values_and_names_are_opensmiles_own(tmp_path):
+    path, table = write(tmp_path / "hum.wav", hum()), tmp_path / "expected.csv"
+    subprocess.run([sys.executable, "-c", OPENSMILE_ALONE, path, table], check=True, capture_output=True)
+    names, values = table.read_text().splitlines()
+    assert tuple(names.split(",")) == feature_names("is10")
+    expected = np.array([float(value) for value in values.split(",")], np.float32)
+    np.testing.assert_array_equal(extract([path], "is10", jobs=1)[0], expected)
+
+
+@needs_opensmile
+def test_opensmile_stays_out_of_a_process_that_has_tensorflow():
+    pytest.importorskip("tensorflow")
+    assert extract([Recording("a", hum(), RATE)], "is10", jobs=1).shape == (1, 1582)
+    assert "opensmile" not in sys.modules
 
 
 @needs_opensmile
@@ -113,16 +129,23 @@ def test_every_bad_recording_is_named_with_its_matter(tmp_path):
 
 
 @needs_opensmile
-def test_samples_and_functionals_must_be_finite(monkeypatch):
+def test_samples_must_be_finite():
     holes = hum()
     holes[100] = np.nan
     with pytest.raises(TfserganError, match="utterance 7: holds samples that are not finite"):
         extract([Recording("7", holes, RATE)], "is10", jobs=1, describe=lambda r: f"utterance {r.id}")
-    vector = np.zeros(384, np.float32)
-    vector[3] = np.nan
-    monkeypatch.setattr(functionals, "_functionals", lambda *_: vector)
-    with pytest.raises(TfserganError, match=rf"a: gives 1 of 384 .*{feature_names('is09')[3]}"):
-        extract([Recording("a", hum(), RATE)], "is09", jobs=1)
+
+
+def test_functionals_must_be_finite():
+    assert functionals._not_finite(np.zeros(3), ("a", "b", "c")) is None
+    message = functionals._not_finite(np.array([0, np.nan, np.inf]), ("a", "b", "c"))
+    assert message.startswith("gives 2 of 3 functionals that are not finite numbers (first: b)")
+
+
+def test_a_process_that_dies_is_explained_and_replaced():
+    with pytest.raises(TfserganError, match=r"process of 'fatal' died.*fewer --jobs"):
+        list(functionals.map_processes(os._exit, [3], jobs=1, task="fatal"))
+    assert list(functionals.map_processes(abs, [-1, 2], jobs=1, task="next")) == [1, 2]
 
 
 @needs_opensmile
@@ -154,15 +177,9 @@ def test_unknown_set_is_a_usage_error():
 
 
 def test_without_opensmile_the_message_says_how_to_install_it(monkeypatch):
-    real = builtins.__import__
-    monkeypatch.setitem(__import__("sys").modules, "opensmile", None)
-    monkeypatch.setattr(builtins, "__import__", real)
-    functionals._smile.cache_clear()
-    try:
-        with pytest.raises(TfserganError, match=r'pip install "tfsergan\[demo\]"'):
-            extract([Recording("a", hum(), RATE)], "is10")
-    finally:
-        functionals._smile.cache_clear()
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    with pytest.raises(TfserganError, match=r'pip install "tfsergan\[demo\]"'):
+        extract([Recording("a", hum(), RATE)], "is10")
 
 
 @needs_opensmile

@@ -1,7 +1,7 @@
 """openSMILE functionals: one fixed-length vector of statistics an utterance, from audio."""
 
 import functools
-import importlib
+import importlib.util
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import joblib
 import numpy as np
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+from joblib.externals.loky.backend import get_context
 
 from tfsergan.errors import TfserganError, UsageError
 from tfsergan.progress import Report, silent
@@ -17,6 +19,8 @@ FEATURE_SETS = {"is09": 384, "is10": 1582, "is11": 4368, "is13": 6373}
 """The INTERSPEECH challenges' feature sets by name, with their number of functionals."""
 
 SHORTEST = 0.025  # s; openSMILE's frame: a signal with no whole frame after it has no functionals
+IDLE = 60  # s after which a process without work ends
+CHUNK = 4  # signals sent to a process at a time
 SHOWN = 10  # problems listed in one error message
 
 Item = TypeVar("Item")
@@ -52,7 +56,10 @@ def read_signal(signal: Signal) -> Recording:
     """
     if isinstance(signal, Recording):
         return signal
-    soundfile = _demo_extra("soundfile")
+    try:
+        import soundfile
+    except ImportError as error:
+        raise _not_installed("soundfile") from error
     try:
         samples, sample_rate = soundfile.read(str(signal), dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
@@ -69,7 +76,11 @@ def feature_names(feature_set: str) -> tuple[str, ...]:
         UsageError: there is no such set.
         TfserganError: the package `opensmile` is not installed.
     """
-    return tuple(_smile(_known(feature_set)).feature_names)
+    if feature_set not in FEATURE_SETS:
+        raise UsageError(f"There is no feature set {feature_set!r}; there are {', '.join(FEATURE_SETS)}.")
+    if not importlib.util.find_spec("opensmile"):
+        raise _not_installed("opensmile")
+    return _names(feature_set)
 
 
 def extract(
@@ -129,15 +140,31 @@ def map_processes(
 ) -> Iterator[Result]:
     """`function` of each item, in order, computed in `jobs` processes (all cores if None).
 
-    The processes stay alive for a while, so that a second call does not pay their set-up again.
+    It is another process even for one job, because openSMILE must not share one with TensorFlow: both
+    libraries export an FFT called `rdft`, of float in one and of double in the other, and the one loaded
+    second calls the other's and crashes. The processes live on for a while, for the next call.
+
+    Raises:
+        TfserganError: a process died.
     """
     report(task, 0, len(items))
     workers = max(1, min(jobs or joblib.cpu_count(), len(items)))
-    parallel = joblib.Parallel(workers, return_as="generator", max_nbytes=None)
-    results = parallel(joblib.delayed(function)(item) for item in items)
-    for done, result in enumerate(results, start=1):
-        report(task, done, len(items))
-        yield result
+    try:
+        results = _processes(workers).map(function, items, chunksize=CHUNK)
+        for done, result in enumerate(results, start=1):
+            report(task, done, len(items))
+            yield result
+    except BrokenProcessPool as error:
+        _processes.cache_clear()
+        raise TfserganError(
+            f"A process of '{task}' died ({str(error).splitlines()[0]}). If memory ran short, try again with "
+            "fewer --jobs."
+        ) from error
+
+
+@functools.cache
+def _processes(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, timeout=IDLE, context=get_context("loky"))
 
 
 def _vector_or_problem(item: Item, feature_set: str, read: Callable[[Item], Recording]) -> np.ndarray | str:
@@ -157,14 +184,18 @@ def _vector_or_problem(item: Item, feature_set: str, read: Callable[[Item], Reco
     if not np.isfinite(samples).all():
         return "holds samples that are not finite numbers: export it again as PCM, or remove it."
     vector = _functionals(samples, rate, feature_set)
+    return _not_finite(vector, _smile(feature_set).feature_names) or vector
+
+
+def _not_finite(vector: np.ndarray, names: Sequence[str]) -> str | None:
+    """What is wrong with a vector (d,) that has values which are not finite numbers; None if it has none."""
     broken = np.flatnonzero(~np.isfinite(vector))
-    if broken.size:
-        name = _smile(feature_set).feature_names[broken[0]]
-        return (
-            f"gives {broken.size} of {vector.size} functionals that are not finite numbers (first: {name}); "
-            "it is probably too short or damaged: listen to it, copy it again or remove it."
-        )
-    return vector
+    if not broken.size:
+        return None
+    return (
+        f"gives {broken.size} of {vector.size} functionals that are not finite numbers (first: "
+        f"{names[broken[0]]}); it is probably too short or damaged: listen to it, copy it again or remove it."
+    )
 
 
 def _functionals(samples: np.ndarray, rate: int, feature_set: str) -> np.ndarray:
@@ -176,28 +207,31 @@ def _functionals(samples: np.ndarray, rate: int, feature_set: str) -> np.ndarray
 
 
 @functools.cache
+def _names(feature_set: str) -> tuple[str, ...]:
+    """The names, asked of openSMILE in a process of its own."""
+    (names,) = map_processes(_own_names, [feature_set], jobs=1, task=f"names of {feature_set}")
+    return names
+
+
+def _own_names(feature_set: str) -> tuple[str, ...]:
+    return tuple(_smile(feature_set).feature_names)
+
+
+@functools.cache
 def _smile(feature_set: str) -> Any:
-    """The extractor, set up once a process."""
-    opensmile = _demo_extra("opensmile")
+    """The extractor, set up once a process; never in one that has TensorFlow, see `map_processes`."""
+    import opensmile
+
     return opensmile.Smile(
         getattr(opensmile.FeatureSet, feature_set.upper()), opensmile.FeatureLevel.Functionals, loglevel=0
     )
 
 
-def _demo_extra(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise TfserganError(
-            f"The package {module!r} is needed to analyse audio and is not installed here ({error}). Install "
-            'it with: pip install "tfsergan[demo]" (openSMILE\'s licence is for research and education).'
-        ) from error
-
-
-def _known(feature_set: str) -> str:
-    if feature_set not in FEATURE_SETS:
-        raise UsageError(f"There is no feature set {feature_set!r}; there are {', '.join(FEATURE_SETS)}.")
-    return feature_set
+def _not_installed(package: str) -> TfserganError:
+    return TfserganError(
+        f"The package {package!r} is needed to analyse audio and is not installed here. Install it with: "
+        'pip install "tfsergan[demo]" (openSMILE\'s licence is for research and education).'
+    )
 
 
 def _summary(problems: list[str], total: int) -> str:

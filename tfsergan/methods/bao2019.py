@@ -5,12 +5,16 @@ emotion i); a classifier C keeps the generated emotions apart. Emotions are the 
 The paper's letters: G_i: S -> T_i, F_i: T_i -> S, discriminators D_i^T and D_i^S, classifier C.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from tfsergan import losses
+from tfsergan.networks import mlp, parallel_mlp
 
 
 class CyclePair(keras.Model):
@@ -78,12 +82,13 @@ class CyclePair(keras.Model):
 
     def transfer(self, source: np.ndarray, batch_size: int = 512) -> np.ndarray:
         """Source vectors (n, D), scaled as in training, to synthetic vectors (E, n, D) of each emotion."""
-        generate = tf.function(lambda s: self.gen_G(self.every_emotion(s), training=False), reduce_retracing=True)
-        batches = [
-            generate(tf.constant(source[i : i + batch_size], tf.float32))
-            for i in range(0, len(source), batch_size)
-        ]
-        return np.concatenate(batches, axis=1)
+        parts = range(0, len(source), batch_size)
+        return np.concatenate([self.generate(tf.constant(source[i : i + batch_size])) for i in parts], axis=1)
+
+    @tf.function(reduce_retracing=True)
+    def generate(self, s: tf.Tensor) -> tf.Tensor:
+        """G_i(s) without dropout: (B, D) to (E, B, D)."""
+        return self.gen_G(self.every_emotion(s), training=False)
 
 
 class EmotionCycleGAN(CyclePair):
@@ -96,7 +101,9 @@ class EmotionCycleGAN(CyclePair):
         classifier_C: logits (B, E) of the emotion of a generated vector (B, D).
     """
 
-    def __init__(self, gen_G, gen_F, disc_T: keras.Model, disc_S: keras.Model, classifier_C: keras.Model, **kwargs):
+    def __init__(
+        self, gen_G, gen_F, disc_T: keras.Model, disc_S: keras.Model, classifier_C: keras.Model, **kwargs
+    ):
         super().__init__(gen_G, gen_F, **kwargs)
         self.disc_T = disc_T
         self.disc_S = disc_S
@@ -171,7 +178,9 @@ class EmotionCycleGAN(CyclePair):
             S_real, S_fake = self.judge(self.disc_S, s, fake_s)
             d_loss = 0.5 * (self.discriminator_loss(T_real, T_fake) + self.discriminator_loss(S_real, S_fake))
             loss = ops.sum(d_loss)
-        self.optimizer_D.apply(tape.gradient(loss, self.discriminator_variables), self.discriminator_variables)
+        self.optimizer_D.apply(
+            tape.gradient(loss, self.discriminator_variables), self.discriminator_variables
+        )
         outputs = {"D_T_real": T_real, "D_T_fake": T_fake, "D_S_real": S_real, "D_S_fake": S_fake}
         return {"discriminator_loss": d_loss, **{name: ops.sigmoid(z) for name, z in outputs.items()}}
 
@@ -212,3 +221,30 @@ class EmotionCycleGAN(CyclePair):
         """One step of G and F, and of C where it takes part."""
         variables = self.generator_variables if self.lambda_cls else super().generator_variables
         self.optimizer_G.apply(tape.gradient(loss, variables), variables)
+
+
+def generators(
+    s: Mapping[str, Any], features: int, emotions: int, seed: int
+) -> tuple[keras.Model, keras.Model]:
+    """G and F of every emotion: feed-forward, three hidden layers (sec. 4.1)."""
+    shared = {"dropout": s["dropout"], "leaky_relu_slope": s["leaky_relu_slope"]}
+    seeds = np.random.SeedSequence(seed).generate_state(2 * emotions).reshape(2, emotions)
+    gen_G = parallel_mlp(features, s["generator_units"], features, seeds=seeds[0], name="gen_G", **shared)
+    return gen_G, parallel_mlp(
+        features, s["generator_units"], features, seeds=seeds[1], name="gen_F", **shared
+    )
+
+
+def emotion_cycle_gan(s: Mapping[str, Any], features: int, emotions: int, seed: int) -> EmotionCycleGAN:
+    """The networks of figure 1 (sec. 4.1)."""
+    seeds = np.random.SeedSequence([seed, 1]).generate_state(2 * emotions + 1)
+    shared = {"dropout": s["dropout"], "leaky_relu_slope": s["leaky_relu_slope"]}
+    disc_T, disc_S = (
+        parallel_mlp(features, s["discriminator_units"], 1, seeds=part, name=name, **shared)
+        for name, part in (("disc_T", seeds[:emotions]), ("disc_S", seeds[emotions:-1]))
+    )
+    shared["dropout"] = s["domain_classifier_dropout"]
+    classifier_C = mlp(
+        features, s["domain_classifier_units"], emotions, seed=seeds[-1], name="classifier_C", **shared
+    )
+    return EmotionCycleGAN(*generators(s, features, emotions, seed), disc_T, disc_S, classifier_C)

@@ -1,0 +1,201 @@
+"""A tiny synthetic world: corpora of a dozen features and a run of bao2019 that ends in seconds."""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CLASSES = ("angry", "happy", "neutral", "sad")
+FEATURES = (  # the twelve that figure 2 shows, so that the figure can be drawn
+    *("pcm_loudness_sma_amean", "mfcc_sma[0]_amean", "mfcc_sma[6]_amean", "mfcc_sma[12]_stddev"),
+    *("logMelFreqBand_sma[0]_amean", "logMelFreqBand_sma[4]_stddev", "lspFreq_sma[0]_amean"),
+    *("lspFreq_sma[4]_amean", "F0finEnv_sma_amean", "voicingFinalUnclipped_sma_amean"),
+    *("F0final_sma_amean", "jitterLocal_sma_amean"),
+)
+TINY = {  # as typed after --set
+    **{"generator_units": "6", "discriminator_units": "6", "domain_classifier_units": "5", "batch_size": "8"},
+    **{"pretrain_iterations": "3", "gan_iterations": "3", "decay_iterations": "2", "checkpoint_epochs": "1"},
+    **{"folds": "1", "repeats": "2", "lambda_cls": "0,2"},
+    **{
+        f"{task}.{column}.{name}": value
+        for task in ("within", "cross")
+        for column in ("real", "syn", "both")
+        for name, value in (("units", "6"), ("updates", "4"), ("batch_size", "32"), ("learning_rate", "0.01"))
+    },
+}
+
+
+def make_corpus(name: str, seed: int, per_cell: int = 3, labelled: bool = True):
+    """Six speakers in three sessions, `per_cell` utterances of each speaker and class, classes set apart."""
+    from tfsergan.corpora import Corpus, _fingerprint
+
+    rng = np.random.default_rng(seed)
+    speaker, emotion = (grid.ravel() for grid in np.meshgrid(range(6), range(4), indexing="ij"))
+    speaker, emotion = np.repeat(speaker, per_cell), np.repeat(emotion, per_cell).astype(np.int32)
+    centres = np.random.default_rng(0).normal(size=(len(CLASSES), len(FEATURES)))
+    scales = 10.0 ** np.arange(-2, 4).repeat(2)  # raw functionals span magnitudes
+    x = (rng.normal(size=(len(speaker), len(FEATURES))) + 1.5 * centres[emotion]) * scales
+    arrays = {
+        "x": x.astype(np.float32),
+        "ids": np.array([f"{name}-{i:04d}" for i in range(len(x))]),
+        "speaker": np.array([f"{name}-speaker{s}" for s in speaker]),
+        "session": np.array([f"session{s // 2 + 1}" for s in speaker]),
+        "emotion": emotion if labelled else np.full(len(x), -1, np.int32),
+    }
+    classes = CLASSES if labelled else ()
+    fingerprint = _fingerprint(classes, FEATURES, **arrays)
+    return Corpus(
+        name=name,
+        features="is10",
+        feature_names=FEATURES,
+        classes=classes,
+        fingerprint=fingerprint,
+        **arrays,
+    )
+
+
+def changed(corpus, **arrays):
+    """A corpus with other arrays, and the fingerprint that `load` would give it."""
+    from tfsergan.corpora import _fingerprint
+
+    there = {name: getattr(corpus, name) for name in ("x", "ids", "speaker", "session", "emotion")} | arrays
+    return replace(corpus, **there, fingerprint=_fingerprint(corpus.classes, corpus.feature_names, **there))
+
+
+def make_corpora() -> dict:
+    """A corpus by role."""
+    return {
+        "labelled": make_corpus("lab", seed=1),
+        "source": make_corpus("src", seed=2, per_cell=2, labelled=False),
+        "cross": make_corpus("far", seed=3, per_cell=2),
+    }
+
+
+def make_run(folder: Path, corpora: dict | None = None, protocol: str = "strict", **options):
+    """A run of bao2019 on the tiny corpora, seconds long; `options` replace what `TINY` sets."""
+    from tfsergan import papers, training
+    from tfsergan.evaluation import Run
+
+    training.deterministic()
+    paper = papers.load("bao2019")
+    report = options.pop("report", None)
+    seed = options.pop("seed", 0)
+    overrides = TINY | options
+    return Run(
+        folder=folder,
+        paper=paper,
+        settings=paper.settings("quick", overrides),
+        schedule="quick",
+        protocol=protocol,
+        corpora=make_corpora() if corpora is None else corpora,
+        overrides=overrides,
+        seed=seed,
+        **({"report": report} if report else {}),
+    )
+
+
+def reproduce(run, tables=(1, 2, 3)):
+    """Measures the run's tables, as the command line does."""
+    from tfsergan.reproductions import bao2019
+
+    with run.opened("tfsergan reproduce bao2019"):
+        bao2019.reproduce(run, tables)
+    return run
+
+
+class Classifiers:
+    """Every classifier that a run trains, by task: what it was trained on and became."""
+
+    def __init__(self, patch: pytest.MonkeyPatch):
+        from tfsergan.classifiers import DNN
+
+        self.trained: dict[str, dict[str, np.ndarray | list[np.ndarray]]] = {}
+        fit = DNN.fit
+
+        def recorded(dnn, x, y, *, task="classifier", **options):
+            fit(dnn, x, y, task=task, **options)
+            self.trained[task] = {"x": x.copy(), "y": y.copy(), "weights": dnn.network.get_weights()}
+            return dnn
+
+        patch.setattr(DNN, "fit", recorded)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch):
+    """No test reads or writes the prepared corpora of whoever runs it by accident."""
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+
+
+@pytest.fixture
+def tiny_corpora() -> dict:
+    """A corpus by role; twelve features, four classes, six speakers in three sessions."""
+    return make_corpora()
+
+
+@pytest.fixture
+def alter() -> Callable:
+    """`alter(corpus, x=...)`: the corpus with other arrays and the fingerprint they have."""
+    return changed
+
+
+@pytest.fixture
+def tiny_run() -> Callable:
+    """Makes a run: `tiny_run(folder, corpora, protocol="paper", gan_iterations="5", ...)`."""
+    return make_run
+
+
+@pytest.fixture
+def measure_tables() -> Callable:
+    """`measure_tables(run, (1, 2, 3))`: measures the tables of a run, as the command line does."""
+    return reproduce
+
+
+@pytest.fixture
+def classifiers(monkeypatch) -> Classifiers:
+    """Records the classifiers that this test's runs train."""
+    return Classifiers(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A run with every table measured, and its classifiers; to be read, not changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        recorded = Classifiers(patch)
+        run = reproduce(make_run(tmp_path_factory.mktemp("finished") / "run"))
+    return run, recorded.trained
+
+
+@pytest.fixture
+def finished_run(finished):
+    return finished[0]
+
+
+@pytest.fixture
+def finished_classifiers(finished) -> dict:
+    return finished[1]
+
+
+@pytest.fixture
+def weights_in() -> Callable[[Path], dict[str, bytes]]:
+    """Every array of a weights file by name; Keras numbers its layers by process, so bytes of files differ."""
+
+    def read(path: Path) -> dict[str, bytes]:
+        import h5py
+
+        arrays = {}
+        with h5py.File(path) as file:
+            file.visititems(
+                lambda name, item: (
+                    arrays.update({name: item[()].tobytes()}) if hasattr(item, "dtype") else None
+                )
+            )
+        assert arrays
+        return arrays
+
+    return read

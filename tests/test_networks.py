@@ -1,0 +1,123 @@
+"""Networks: copies along an axis stay strangers, start as Glorot says, and repeat with their seeds."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsergan.networks import GlorotPerCopy, mlp, multiply_adds, parallel_mlp
+
+SEEDS = (11, 22, 33)
+
+
+@pytest.fixture
+def vectors() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(3, 7, 5)).astype(np.float32)
+
+
+def one_copy(model: keras.Model, copy: int) -> list[np.ndarray]:
+    return [np.asarray(weight)[copy] for weight in model.get_weights()]
+
+
+def test_shapes_and_names(vectors):
+    model = parallel_mlp(5, (6, 4), 2, seeds=SEEDS, dropout=0.1, name="gen_G")
+    assert model.name == "gen_G"
+    assert model(vectors).shape == (3, 7, 2)
+    shapes = [weight.shape for weight in model.get_weights()]
+    assert shapes == [(3, 5, 6), (3, 1, 6), (3, 6, 4), (3, 1, 4), (3, 4, 2), (3, 1, 2)]
+    assert mlp(5, (6, 4), 2, seed=1)(vectors[0]).shape == (7, 2)
+
+
+def test_a_copy_sees_only_its_own_input(vectors):
+    model = parallel_mlp(5, (6,), 2, seeds=SEEDS)
+    other = vectors.copy()
+    other[0] += 1
+    before, after = np.asarray(model(vectors)), np.asarray(model(other))
+    assert (before[0] != after[0]).any()
+    np.testing.assert_array_equal(before[1:], after[1:])
+
+
+def test_a_copy_sees_only_its_own_weights(vectors):
+    model = parallel_mlp(5, (6,), 2, seeds=SEEDS)
+    before = np.asarray(model(vectors))
+    for variable in model.trainable_variables:
+        value = np.array(variable)
+        value[0] += 1
+        variable.assign(value)
+    after = np.asarray(model(vectors))
+    assert (before[0] != after[0]).any()
+    np.testing.assert_array_equal(before[1:], after[1:])
+
+
+def test_a_copys_loss_has_gradients_for_its_weights_alone(vectors):
+    model = parallel_mlp(5, (6,), 2, seeds=SEEDS)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(vectors)[0] ** 2)
+    for gradient in tape.gradient(loss, model.trainable_variables):
+        assert np.abs(gradient[0]).max() > 0
+        assert not np.abs(gradient[1:]).any()
+
+
+def test_each_copy_starts_within_glorots_limit():
+    kernel = np.asarray(GlorotPerCopy(SEEDS)((3, 60, 40)))
+    limit = np.sqrt(6 / (60 + 40))
+    for matrix in kernel:
+        assert 0.98 * limit < np.abs(matrix).max() <= limit
+        assert matrix.std() == pytest.approx(limit / np.sqrt(3), rel=0.05)  # of a uniform distribution
+    assert (kernel[0] != kernel[1]).mean() > 0.99
+
+
+def test_biases_start_at_zero():
+    assert not any(np.any(bias) for bias in parallel_mlp(5, (6, 4), 2, seeds=SEEDS).get_weights()[1::2])
+
+
+def test_a_copys_weights_depend_on_its_seed_alone():
+    alone = parallel_mlp(5, (6, 4), 2, seeds=(22,))
+    among = parallel_mlp(5, (6, 4), 2, seeds=SEEDS)
+    for one, other in zip(one_copy(alone, 0), one_copy(among, 1), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_initializer_survives_its_configuration():
+    again = GlorotPerCopy.from_config(GlorotPerCopy(SEEDS).get_config())
+    np.testing.assert_array_equal(again((3, 4, 2)), GlorotPerCopy(SEEDS)((3, 4, 2)))
+
+
+def test_one_copy_equals_mlp_with_the_same_weights(vectors):
+    together = parallel_mlp(5, (6, 4), 2, seeds=(7,), leaky_relu_slope=0.3)
+    single = mlp(5, (6, 4), 2, seed=8, leaky_relu_slope=0.3)
+    single.set_weights(
+        [
+            np.asarray(w)[0] if i % 2 == 0 else np.asarray(w)[0, 0]
+            for i, w in enumerate(together.get_weights())
+        ]
+    )
+    np.testing.assert_allclose(together(vectors[:1])[0], single(vectors[0]), rtol=1e-5, atol=1e-6)
+
+
+def test_hidden_layers_leak_and_the_output_is_linear():
+    model = mlp(1, (1,), 1, seed=0, leaky_relu_slope=0.2)
+    model.set_weights([np.array([[1.0]]), np.array([0.0]), np.array([[3.0]]), np.array([-1.0])])
+    np.testing.assert_allclose(model(np.array([[2.0], [-2.0]])), [[5.0], [-2.2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda seed: parallel_mlp(5, (6,), 2, seeds=(seed, seed + 1), dropout=0.5),
+        lambda seed: mlp(5, (6,), 2, seed=seed, dropout=0.5),
+    ],
+)
+def test_the_seed_decides_weights_and_dropout(build, vectors):
+    first, again, other = build(3), build(3), build(4)
+    x = vectors[:2] if len(first.input_shape) == 3 else vectors[0]
+    for _ in range(3):
+        np.testing.assert_array_equal(first(x, training=True), again(x, training=True))
+    assert (np.asarray(first(x)) != np.asarray(other(x))).any()
+    assert (np.asarray(first(x, training=True)) != np.asarray(first(x, training=True))).any()
+    np.testing.assert_array_equal(first(x, training=False), again(x, training=False))
+
+
+def test_multiply_adds():
+    assert multiply_adds(1582, (1000, 500, 1000), 1582) == 2 * (1582 * 1000 + 1000 * 500)
+    assert multiply_adds(3, (), 2) == 6

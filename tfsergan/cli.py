@@ -1,0 +1,392 @@
+"""The command line: the only place that prints or exits."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
+
+if TYPE_CHECKING:
+    from tfsergan.evaluation import Run
+    from tfsergan.papers import Paper
+    from tfsergan.report.tables import Table
+
+DEMO = "demo"
+FOLDER = click.Path(path_type=Path)
+
+
+class Failing(click.Group):
+    """A group whose known failures are one message: exit code 2 for usage, 1 for the rest."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except KeyboardInterrupt:
+            stop("Interrupted. The same command goes on from the last checkpoint.", 130)
+        except TfserganError as error:
+            stop(str(error), error.exit_code)
+        except OSError as error:
+            stop(f"{error}. The same command goes on once that is mended.", 1)
+        except MemoryError:
+            stop("Out of memory. Close other programs, or take a narrower network or smaller corpus.", 1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if ctx.params.get("debug") or isinstance(error, TfserganError | OSError | MemoryError):
+                raise
+            if isinstance(error, click.exceptions.Exit | click.ClickException | click.Abort):
+                raise
+            raise TfserganError(
+                f"{type(error).__name__}: {error}\nThis should not happen. Repeat with `tfsergan --debug ...` for the traceback."
+            ) from error
+
+
+def stop(message: str, code: int) -> None:
+    """Prints an error and exits; with --debug the traceback comes first."""
+    context = click.get_current_context(silent=True)
+    if "--debug" in sys.argv or (context and context.params.get("debug")):
+        import traceback
+
+        traceback.print_exc()
+    click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+@click.group(cls=Failing, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tfsergan")
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+def main(debug: bool) -> None:
+    """Adversarial methods for speech emotion recognition, reproduced paper by paper.
+
+    \b
+      tfsergan papers                      what can be reproduced
+      tfsergan reproduce bao2019           a paper's tables, on the embedded demo corpus
+      tfsergan data list                   which corpora there are, and where to ask for them
+      tfsergan reproduce bao2019 --manual-dir CORPORA     the same on real corpora
+      tfsergan export runs/bao2019 --to generators        the trained generators as a SavedModel
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def corpus_options(command: Callable) -> Callable:
+    """--manual-dir and --data-dir."""
+    command = click.option(
+        "--data-dir",
+        type=FOLDER,
+        envvar="TFDS_DATA_DIR",
+        help="Where prepared corpora are kept  [default: ~/tensorflow_datasets; or TFDS_DATA_DIR].",
+    )(command)
+    return click.option(
+        "--manual-dir",
+        type=FOLDER,
+        envvar="TFSERGAN_MANUAL_DIR",
+        help="Folder of corpora, one folder each  [or TFSERGAN_MANUAL_DIR]. Without it: the demo corpus.",
+    )(command)
+
+
+@main.command("papers")
+def list_papers() -> None:
+    """List the papers that can be reproduced, with their tables."""
+    from tfsergan import papers
+
+    for name in papers.names():
+        paper = papers.load(name)
+        click.secho(name, bold=True)
+        click.echo(f"  {paper.citation}")
+        for table in paper.tables:
+            click.echo(f"  table {table.number}: {table.title} ({table.unit})")
+        for schedule, about in paper.schedule_notes.items():
+            click.echo(f"  schedule {schedule}: {about}")
+
+
+@main.group()
+def data() -> None:
+    """List, check and prepare corpora."""
+
+
+@data.command("list")
+@corpus_options
+def data_list(manual_dir: Path | None, data_dir: Path | None) -> None:
+    """List every corpus: its licence, where to ask for it, whether it is here and prepared."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    from tfsergan import corpora
+
+    table = RichTable("corpus", "here", "prepared", "what", "licence, where to ask", box=None, pad_edge=False)
+    for row in corpora.status(manual_dir, data_dir):
+        here = "yes" if row.present else "no"
+        prepared = "yes" if row.prepared else "no"
+        table.add_row(row.name, here, prepared, row.description, f"{row.licence} {row.url}".strip())
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    click.echo(f"\nFolder of corpora: {manual_dir or 'none given (--manual-dir or TFSERGAN_MANUAL_DIR)'}")
+
+
+@data.command("prepare")
+@click.argument("name")
+@click.option("--features", default="is10", show_default=True, help="Feature set.")
+@click.option("--labels", default=None, help="Label rule, such as four_class; none keeps every utterance.")
+@corpus_options
+def data_prepare(
+    name: str, features: str, labels: str | None, manual_dir: Path | None, data_dir: Path | None
+) -> None:
+    """Check a corpus, extract its features and build its TFDS data set; done once.
+
+    NAME is a folder of --manual-dir, or demo/labelled, demo/source, demo/cross.
+    """
+    from tfsergan import corpora, display
+
+    with display.shown() as report:
+        corpus = corpora.load(name, features, labels, manual_dir=manual_dir, data_dir=data_dir, report=report)
+    click.echo(repr(corpus))
+
+
+def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
+    """`key=value` options as a dict.
+
+    Raises:
+        UsageError: an option without "=", or a key twice.
+    """
+    pairs = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key or not value:
+            raise UsageError(f"{option} {text}: expected KEY=VALUE.")
+        if key in pairs:
+            raise UsageError(f"{option} {key} is given twice.")
+        pairs[key] = value
+    return pairs
+
+
+@main.command()
+@click.argument("paper")
+@click.option(
+    "--table", "tables", type=int, multiple=True, help="Only this table; repeatable.  [default: all]"
+)
+@click.option("--schedule", default="quick", show_default=True, help="quick: minutes; paper: as published.")
+@click.option(
+    "--protocol",
+    default="strict",
+    show_default=True,
+    help="strict: no test statistic reaches training; paper: as published.",
+)
+@click.option(
+    "--corpus",
+    "swaps",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="Another corpus for a role; repeatable. `demo` is the demo corpus's part.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another value of a hyper-parameter; repeatable.",
+)
+@click.option("--seed", default=0, show_default=True, help="Base of all seeds.")
+@click.option("--out", type=FOLDER, help="Folder of the run.  [default: runs/PAPER]")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@corpus_options
+def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool, **options: Any) -> None:
+    """Rebuild a paper's tables: measured beside reported.
+
+    The run's folder holds results, tables, figures, report.html, TensorBoard logs and model weights. Killed or
+    interrupted, the same command goes on where it was.
+
+    \b
+      tfsergan reproduce bao2019                                  demo corpus, minutes
+      tfsergan reproduce bao2019 --table 2 --schedule paper --manual-dir CORPORA
+      tfsergan reproduce bao2019 --manual-dir CORPORA --corpus source=librispeech_test_clean \\
+          --corpus cross=emodb --set gan_epochs=100
+    """
+    from tfsergan import display, papers
+
+    spec = papers.load(paper)
+    numbers = [spec.table(number).number for number in tables] or [table.number for table in spec.tables]
+    overrides, swaps = parse_pairs(options["overrides"], "--set"), parse_pairs(options["swaps"], "--corpus")
+    settings = spec.settings(options["schedule"], overrides)
+    names = corpus_names(spec, swaps, options["manual_dir"])
+    with display.shown(quiet) as report:
+        click.echo("Starting TensorFlow ...", err=True) if not quiet else None
+        from tfsergan.evaluation import Run
+
+        corpora = load_corpora(spec, names, options["manual_dir"], options["data_dir"], report)
+        run = Run(
+            folder=out or Path("runs") / paper,
+            paper=spec,
+            settings=settings,
+            schedule=options["schedule"],
+            protocol=options["protocol"],
+            corpora=corpora,
+            overrides=overrides,
+            seed=options["seed"],
+            report=report,
+        )
+        measure(run, numbers, quiet)
+    show(run, numbers)
+
+
+def corpus_names(paper: "Paper", swaps: Mapping[str, str], manual_dir: Path | None) -> dict[str, str]:
+    """The corpus of each role: swapped, else the paper's own, else (no folder of corpora) the demo's part.
+
+    Raises:
+        UsageError: a role that the paper does not have.
+    """
+    from tfsergan.papers import unknown
+
+    for role in swaps:
+        if role not in paper.roles:
+            raise UsageError(unknown(f"role of {paper.name}", role, paper.roles))
+    names = {}
+    for role, spec in paper.roles.items():
+        name = swaps.get(role) or (spec.corpus if manual_dir or swaps else DEMO)
+        names[role] = spec.demo if name == DEMO else name
+    return names
+
+
+def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir, report) -> dict[str, Any]:
+    """The corpus of each role, or the error that says that it is not there.
+
+    Raises:
+        TfserganError: the labelled corpus is not there, or features differ between corpora.
+    """
+    from tfsergan import corpora
+
+    loaded: dict[str, Any] = {}
+    for role, name in names.items():
+        rule = paper.roles[role].rule(name)
+        try:
+            loaded[role] = corpora.load(
+                name, paper.features, rule, manual_dir=manual_dir, data_dir=data_dir, report=report
+            )
+        except CorpusNotFound as error:
+            if role == "labelled":
+                raise
+            loaded[role] = error
+    first = loaded["labelled"]
+    for role, corpus in loaded.items():
+        if not isinstance(corpus, CorpusNotFound) and corpus.feature_names != first.feature_names:
+            raise TfserganError(
+                f"{corpus.name} ({role}) has other features than {first.name}; prepare both with one feature set."
+            )
+    return loaded
+
+
+def measure(run: "Run", numbers: list[int], quiet: bool) -> None:
+    """Runs what is not measured yet, and writes the report even if it is stopped half-way."""
+    import importlib
+
+    from tfsergan import training
+
+    training.deterministic()
+    script = importlib.import_module(f"tfsergan.reproductions.{run.paper.name}")
+    with run.opened(command_line()):
+        if not quiet:
+            announce(run, script.work(run, numbers))
+        try:
+            script.reproduce(run, numbers)
+        finally:
+            with suppress(TfserganError, OSError):
+                write_report(run.folder)
+
+
+def announce(run: "Run", multiply_adds: float) -> None:
+    """Says what is about to run, and for about how long."""
+    from tfsergan import display, training
+
+    corpora = ", ".join(f"{role} {getattr(c, 'name', 'not here')}" for role, c in run.corpora.items())
+    done = f", {len(run.results.rows)} results there" if run.results.rows else ""
+    seconds = multiply_adds / training.matrix_rate() * training.OVERHEAD
+    about = (
+        f"about {display.duration(seconds)} on this machine" if multiply_adds else "nothing left to measure"
+    )
+    click.echo(
+        f"{run.paper.name}: schedule {run.schedule}, protocol {run.protocol}, {corpora}{done}; {about}.",
+        err=True,
+    )
+
+
+def command_line() -> str:
+    """The command that made this run, to be repeated."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def write_report(folder: Path) -> list["Table"]:
+    """Tables, figures and page of a run's folder, from its results."""
+    from tfsergan import evaluation, papers
+    from tfsergan.report import assemble
+    from tfsergan.results import Results
+
+    run = evaluation.read_run(folder)
+    paper = papers.load(run["run"]["paper"])
+    return assemble.write_report(paper, Results(folder / "results.jsonl").rows, run, folder)
+
+
+def show(run: "Run", numbers: list[int]) -> None:
+    """Prints the tables of a finished run, and where the rest is."""
+    from rich.console import Console
+
+    from tfsergan.evaluation import read_run
+    from tfsergan.report import assemble, tables
+
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    for table in assemble.tables_of(run.paper, run.results.rows, read_run(run.folder)):
+        if table.number in numbers:
+            console.print(tables.terminal(table))
+            console.print()
+    click.echo(f"{run.folder}/report.html     tables, figures, what was run, how to repeat it")
+    click.echo(f"{run.folder}/results.jsonl   {len(run.results.rows)} measurements")
+    click.echo(f"tensorboard --logdir {run.folder}/tensorboard")
+
+
+@main.command()
+@click.argument("run", type=FOLDER)
+def report(run: Path) -> None:
+    """Write the tables, figures and page of a RUN's folder again, from its results."""
+    from rich.console import Console
+
+    from tfsergan.report import tables
+
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    for table in write_report(run):
+        console.print(tables.terminal(table))
+        console.print()
+    click.echo(f"{run}/report.html")
+
+
+@main.command()
+@click.argument("run", type=FOLDER)
+@click.option("--to", type=FOLDER, required=True, help="Folder to make.")
+@click.option(
+    "--fold", default=None, help="Whose generators.  [default: the one of the whole corpus, else the first]"
+)
+@click.option("--setting", default=None, help="Which GAN, such as lambda_cls=2.  [default: the first]")
+def export(run: Path, to: Path, fold: str | None, setting: str | None) -> None:
+    """Write a RUN's generators as a TensorFlow SavedModel with signature `transfer`, and a card.
+
+    \b
+      tfsergan export runs/bao2019 --to generators --setting lambda_cls=2 --fold all
+    """
+    import importlib
+
+    from tfsergan import evaluation
+
+    entry = evaluation.read_run(run)
+    script = importlib.import_module(f"tfsergan.reproductions.{entry['run']['paper']}")
+    folder = script.export_generators(run, entry, to, fold, setting)
+    click.echo(f"{folder}: SavedModel with signature `transfer`; {folder}/README.md says how to use it")
+
+
+if __name__ == "__main__":
+    main()

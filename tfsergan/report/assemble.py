@@ -1,0 +1,249 @@
+"""From results and a paper's TOML to its tables and to the run's report."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfsergan import metrics
+from tfsergan.papers import Paper, TableSpec
+from tfsergan.report import figures, page
+from tfsergan.report.tables import Cell, Measured, Score, Table, write
+
+CONVERGED = 0.5  # of the source's distance: beyond it, synthetic vectors have not reached the target
+
+
+def tables_of(paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> list[Table]:
+    """The paper's tables with what was measured.
+
+    Args:
+        paper: says what is reported.
+        rows: results of one run.
+        run: its `run.toml`.
+    """
+    return [
+        table_of(paper, spec, [row for row in rows if row["table"] == spec.number], run)
+        for spec in paper.tables
+    ]
+
+
+def table_of(
+    paper: Paper, spec: TableSpec, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]
+) -> Table:
+    """One table: each cell reported beside measured, or why it was not."""
+    cells = defaultdict(list)
+    for row in rows:
+        cells[row["row"], row["column"]].append(row)
+    extra = sorted({row for row, _ in cells} - {*spec.rows, ""})
+    filled = {}
+    for row in (*spec.rows, *extra):
+        for column in spec.columns:
+            quoted = row in spec.quoted
+            key = ("", column) if column in spec.shared else (row, column)
+            found = [] if quoted else cells.get(key, [])
+            reported = Score(*spec.reported[row, column]) if (row, column) in spec.reported else None
+            ours = measured(spec, found) if found else None
+            reason = "" if quoted or ours else why_missing(paper, spec, run, row, column)
+            filled[row, column] = Cell(reported, ours, reason)
+    return Table(
+        number=spec.number,
+        title=spec.title,
+        unit=spec.unit,
+        decimals=spec.decimals,
+        rows=(*spec.rows, *extra),
+        columns=spec.columns,
+        cells=filled,
+        warnings=(*stand_ins(paper, spec, run), *unconverged(rows)),
+        notes=(*spec.notes, *how(paper, run)),
+        **({"counted": "features", "resampled": "features"} if spec.metric == "distance" else {}),
+    )
+
+
+def measured(spec: TableSpec, rows: Sequence[Mapping[str, Any]]) -> Measured:
+    """Mean and deviation over repeats of a cell's results, its folds pooled."""
+    folds = sorted({row["fold"] for row in rows})
+    repeats = min(row["repeats"] for row in rows)
+    if "confusion" not in rows[0]:
+        values, interval = np.array([row["metrics"][spec.metric] for row in rows]), rows[0].get("interval")
+    else:
+        confusions = by_repeat(rows, repeats)
+        values = np.array([getattr(metrics, spec.metric)(matrix.sum(axis=0)) for matrix in confusions])
+        statistic = getattr(metrics, spec.metric)
+        interval = metrics.bootstrap_interval(confusions, statistic=statistic)
+    scaled = values * spec.scale
+    return Measured(
+        mean=float(scaled.mean()),
+        std=float(scaled.std(ddof=1)) if len(scaled) > 1 else None,
+        n=sum(row["n"] for row in rows if row["repeat"] == 0),
+        repeats=repeats,
+        folds=len(folds),
+        interval=tuple(bound * spec.scale for bound in interval) if interval else None,
+    )
+
+
+def by_repeat(rows: Sequence[Mapping[str, Any]], repeats: int) -> np.ndarray:
+    """Confusion matrices (repeats, speakers, k, k) of a cell's folds."""
+    matrices = []
+    for repeat in range(repeats):
+        speakers = [row["confusion"] for row in rows if row["repeat"] == repeat]
+        matrices.append([np.array(matrix) for fold in speakers for matrix in fold.values()])
+    return np.array(matrices)
+
+
+def why_missing(paper: Paper, spec: TableSpec, run: Mapping[str, Any], row: str, column: str) -> str:
+    """The reason that a cell has no measurement, and the command that would make one."""
+    absent = run.get("missing", {})
+    needs = [role for role in spec.needs if not (column in spec.shared and role == "source")]
+    reasons = [absent[role] for role in needs if role in absent]
+    if reasons:
+        return (
+            "not run. "
+            + " ".join(reasons)
+            + f" Or choose another: `--corpus {first_absent(needs, absent)}=NAME`."
+        )
+    return f"not run: `tfsergan reproduce {paper.name} --table {spec.number}` with this run's options measures it."
+
+
+def first_absent(needs: Sequence[str], absent: Mapping[str, str]) -> str:
+    """The first role that has no corpus."""
+    return next(role for role in needs if role in absent)
+
+
+def stand_ins(paper: Paper, spec: TableSpec, run: Mapping[str, Any]) -> list[str]:
+    """In bold: which corpora are not the paper's."""
+    used = {role: run["corpora"][role]["name"] for role in spec.needs if role in run["corpora"]}
+    other = {role: name for role, name in used.items() if name != paper.roles[role].corpus}
+    if used and all(name.startswith("demo/") for name in used.values()):
+        return ["Demo corpus (synthesised speech): these numbers are not the paper's."]
+    return [f"{role}: {name} stands in for {paper.roles[role].corpus}." for role, name in other.items()]
+
+
+def unconverged(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """In bold: the distance of synthetic vectors to their target where it stayed large."""
+    far = {}
+    for row in rows:
+        distance, source = (row["metrics"].get(name) for name in ("distance", "source_distance"))
+        if source and distance > CONVERGED * source:
+            far[row["row"], row["fold"]] = (
+                f"{row['row']} in fold {row['fold']} ({distance:.3f}; source {source:.3f})"
+            )
+    if not far:
+        return []
+    return [
+        "Not converged: synthetic means are still far from the target's for " + ", ".join(far.values()) + "."
+    ]
+
+
+def distances(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line: how close synthetic vectors came, per row."""
+    by_row = defaultdict(set)
+    for row in rows:
+        if "source_distance" in row["metrics"]:
+            by_row[row["row"]].add((row["metrics"]["distance"], row["metrics"]["source_distance"]))
+    parts = [
+        f"{name} {np.mean([d for d, _ in pairs]):.3f} (source {np.mean([s for _, s in pairs]):.3f})"
+        for name, pairs in sorted(by_row.items())
+    ]
+    return (
+        "Mean absolute difference of synthetic to training means, averaged over folds: "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def how(paper: Paper, run: Mapping[str, Any]) -> list[str]:
+    """Protocol, schedule, seed and corpora of a run, a line each."""
+    r = run["run"]
+    overrides = ", ".join(f"`{name}={value}`" for name, value in r["overrides"].items())
+    corpora = ", ".join(
+        f"{role} {c['name']} ({c['utterances']})" for role, c in sorted(run["corpora"].items())
+    )
+    return [
+        f"Schedule {r['schedule']}{f' with {overrides}' if overrides else ''}, protocol {r['protocol']}, seed {r['seed']}.",
+        f"Corpora (utterances): {corpora}; features {paper.features}.",
+    ]
+
+
+def write_report(
+    paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], folder: Path
+) -> list[Table]:
+    """Writes tables, the confusion figure and `report.html` of a run; returns the tables."""
+    made = tables_of(paper, rows, run)
+    for table in made:
+        write(table, folder / "tables")
+    write_confusions(paper, rows, folder)
+    protocol = run["run"]["protocol"]
+    deviations = [d.text for d in paper.deviations if protocol in d.protocols]
+    page.write_page(
+        folder / "report.html",
+        title=f"{paper.name}: {paper.title}",
+        citation=paper.citation,
+        summary=summary(paper, rows, run),
+        warnings=list(dict.fromkeys(warning for table in made for warning in table.warnings)),
+        tables=made,
+        figures=[
+            (f"Figure {number}. {spec['title']}.", path)
+            for number, spec in sorted(paper.figures.items())
+            if (path := folder / "figures" / f"figure{number}.png").exists()
+        ],
+        deviations=[*deviations, *paper.scan_notes],
+        assumptions=assumptions(paper, run),
+        repeat_command=run.get("command", ""),
+        versions=run["versions"],
+    )
+    return made
+
+
+def write_confusions(paper: Paper, rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """The figures of confusion matrices, one panel a cell of their table."""
+    for number, spec in paper.figures.items():
+        cells = defaultdict(list)
+        for row in rows:
+            if row["table"] == spec.get("table") and "confusion" in row:
+                cells[f"{row['column']} {row['row']}".strip()].append(row)
+        if cells:
+            counts = {
+                name: by_repeat(found, found[0]["repeats"]).sum(axis=(0, 1)) for name, found in cells.items()
+            }
+            shares = {
+                name: matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+                for name, matrix in counts.items()
+            }
+            classes = next(iter(cells.values()))[0]["classes"]
+            figures.save(
+                figures.confusion_matrices(shares, classes, spec["title"]),
+                folder / "figures" / f"figure{number}.png",
+            )
+
+
+def summary(paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was run, as (key, value)."""
+    r = run["run"]
+    pairs = [
+        ("Protocol", f"{r['protocol']}: {paper.protocols[r['protocol']]}"),
+        ("Schedule", f"{r['schedule']}: {paper.schedule_notes[r['schedule']]}"),
+        ("Seed", str(r["seed"])),
+        ("Results", f"{len(rows)} measurements"),
+    ]
+    pairs += [
+        (
+            role,
+            f"{c['name']}: {c['utterances']} utterances, {c['features']}, fingerprint `{c['fingerprint']}`",
+        )
+        for role, c in sorted(run["corpora"].items())
+    ]
+    if any("source_distance" in row["metrics"] for row in rows):
+        pairs.append(("Convergence", distances(rows)))
+    return pairs + [(key, str(value)) for key, value in run["hardware"].items()]
+
+
+def assumptions(paper: Paper, run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Every hyper-parameter of the run with its source."""
+    settings = paper.settings(run["run"]["schedule"], run["run"]["overrides"])
+    shown = []
+    for name, value in settings.values_by_name.items():
+        text = ", ".join(map(str, value.value)) if isinstance(value.value, tuple) else str(value.value)
+        shown.append((name, text, f"{value.source}: {value.reason}" if value.reason else value.source))
+    return shown
