@@ -1,8 +1,8 @@
 """Bao 2019's training iteration in PyTorch: what `cyclegan_step.py` measures tfsergan's against.
 
 The same computation as a careful PyTorch user would write it: emotions as a leading axis of every tensor, the
-fakes of the discriminator step shared with the first generator step, discriminators frozen while they judge for
-the generators, fused Adam, and `torch.compile` over every forward and backward pass where asked for.
+fakes of the discriminator step shared with the first generator step, discriminators frozen while they judge
+for the generators, fused Adam, and `torch.compile` over every forward and backward pass where asked for.
 """
 
 from collections.abc import Iterable, Sequence

@@ -14,8 +14,13 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from tfsergan import evaluation, export, folds, papers, training
 from tfsergan.classifiers import DNN
 from tfsergan.evaluation import Run
-from tfsergan.methods.bao2019 import CyclePair, EmotionCycleGAN, emotion_cycle_gan, generators
-from tfsergan.networks import multiply_adds
+from tfsergan.methods.bao2019 import (
+    CyclePair,
+    EmotionCycleGAN,
+    emotion_cycle_gan,
+    generators,
+    multiply_adds_an_iteration,
+)
 from tfsergan.optimizers import FusedAdam, step_decay
 from tfsergan.report import figures
 
@@ -98,9 +103,9 @@ def classify(run: Run, table: int, task: str, transfer: "StyleTransfer", real, t
     for lambda_cls in run.settings.lambda_cls if run.has("source") else ():
         synthetic = partial(transfer.labelled_synthetic, lambda_cls)
         both = partial(with_real, real, transfer.emotion, synthetic)
-        distance = partial(transfer.distance_of, lambda_cls)
-        cell(label(lambda_cls), "Syn.", f"{task}.syn", synthetic, distance)
-        cell(label(lambda_cls), "Real+Syn.", f"{task}.both", both, distance)
+        closeness = partial(transfer.closeness, lambda_cls)
+        cell(label(lambda_cls), "Syn.", f"{task}.syn", synthetic, closeness)
+        cell(label(lambda_cls), "Real+Syn.", f"{task}.both", both, closeness)
 
 
 def with_real(real: np.ndarray, emotion: np.ndarray, synthetic: Callable[[], tuple]) -> tuple:
@@ -116,13 +121,17 @@ class StyleTransfer:
         self.run, self.fold, self.settings = run, fold, run.settings
         self.x, self.emotion, self.classes = corpus.x[fold.train], corpus.emotion[fold.train], corpus.classes
         self.feature_names = corpus.feature_names
-        self.scaler = MinMaxScaler().fit(self.x)
+        self.scaler = MinMaxScaler().fit(self.x)  # of the target domain; the source has its own
         self.folder = run.folder / "models" / fold.name
 
     @cached_property
+    def source_scaler(self) -> MinMaxScaler:
+        return MinMaxScaler().fit(self.run.corpus("source").x)
+
+    @cached_property
     def source(self) -> np.ndarray:
-        """Source vectors (n, D), scaled by the training utterances."""
-        return self.scaler.transform(self.run.corpus("source").x)
+        """Source vectors (n, D), scaled by their own range."""
+        return self.source_scaler.transform(self.run.corpus("source").x)
 
     @cached_property
     def targets(self) -> list[np.ndarray]:
@@ -166,7 +175,9 @@ class StyleTransfer:
             s, self.x.shape[1], len(self.classes), self.run.seed_of(self.fold.name, stage)
         )
         if not training.finished(self.folder / stage):
-            export.save_scaler(self.folder, self.scaler, self.feature_names, self.classes)
+            export.save_scalers(
+                self.folder, self.source_scaler, self.scaler, self.feature_names, self.classes
+            )
             gan.start_from(self.pretrained())
         every = self.iterations("decay")
         gan.compile(
@@ -180,7 +191,7 @@ class StyleTransfer:
         self.train(gan, self.batches(stage), stage, self.iterations("gan"))
         return gan
 
-    @lru_cache(1)  # noqa: B019  one set of vectors at a time, and few folds
+    @lru_cache(2)  # noqa: B019  the two of one fold; those of the fold before are dropped
     def synthetic(self, lambda_cls: float) -> np.ndarray:
         """The whole source corpus in each emotion: (E, n, D), scaled."""
         return self.gan(lambda_cls).transfer(self.source)
@@ -195,10 +206,19 @@ class StyleTransfer:
         """Absolute differences (E, D) of the means of targets and of vectors (E or 1, n, D)."""
         return np.abs(np.stack([target.mean(axis=0) for target in self.targets]) - vectors.mean(axis=1))
 
-    def distance_of(self, lambda_cls: float) -> dict[str, float]:
-        """How far synthetic vectors are from the training ones, and how far the source is, beside every score."""
-        distances = {"distance": self.synthetic(lambda_cls), "source_distance": self.source[None]}
-        return {name: float(self.differences(vectors).mean()) for name, vectors in distances.items()}
+    def closeness(self, lambda_cls: float) -> dict[str, float]:
+        """How near the synthetic vectors are to the training ones, to print beside every score.
+
+        The distance of the means, that of the source's mean, and the ratio of mean standard deviations: below 1,
+        the synthetic vectors vary less than real ones.
+        """
+        synthetic = self.synthetic(lambda_cls)
+        spread = np.mean([target.std(axis=0).mean() for target in self.targets])
+        return {
+            "distance": float(self.differences(synthetic).mean()),
+            "source_distance": float(self.differences(self.source[None]).mean()),
+            "spread_ratio": float(synthetic.std(axis=1).mean() / spread),
+        }
 
 
 def label(lambda_cls: float) -> str:
@@ -224,34 +244,31 @@ def gan_work(run: Run, fold: folds.Fold) -> float:
     """Multiply-adds of a fold's training that is not finished."""
     if not run.has("source"):
         return 0.0
-    transfer, s, passes = StyleTransfer(run, fold), run.settings, 3  # one forward, two backward
-    features, stages = transfer.x.shape[1], {"pretraining": transfer.iterations("pretrain")}
-    stages |= {label(value): transfer.iterations("gan") for value in s.lambda_cls}
-    cycle = 4 * passes * multiply_adds(features, s.generator_units, features)
-    judging = 2 * multiply_adds(features, s.discriminator_units, 1)
-    costs = {"pretraining": cycle}  # of one vector in one iteration
-    gan = 2 * passes * judging + s.generator_updates * (cycle + 2 * judging)
-    left = [stage for stage in stages if not training.finished(transfer.folder / stage)]
-    vectors = s.batch_size * len(transfer.classes)
-    return vectors * sum(stages[stage] * costs.get(stage, gan) for stage in left)
+    transfer = StyleTransfer(run, fold)
+    pretraining, gan = multiply_adds_an_iteration(run.settings, transfer.x.shape[1], len(transfer.classes))
+    work = {"pretraining": transfer.iterations("pretrain") * pretraining}
+    work |= {label(value): transfer.iterations("gan") * gan for value in run.settings.lambda_cls}
+    return sum(cost for stage, cost in work.items() if not training.finished(transfer.folder / stage))
 
 
 def classifier_work(run: Run, fold: folds.Fold, tables: Collection[int]) -> float:
     """Multiply-adds of a fold's classifiers that are not measured yet."""
     labelled, s = run.corpus("labelled"), run.settings
     table, task = (2, "within") if len(fold.test) else (3, "cross")
-    if table not in tables:
-        return 0.0
     synthetic = len(run.corpus("source")) * len(labelled.classes) if run.has("source") else 0
-    vectors = {"Real": len(fold.train), "Syn.": synthetic, "Real+Syn.": len(fold.train) + synthetic}
-    total = 0.0
-    for column, key in (("Real", "real"), ("Syn.", "syn"), ("Real+Syn.", "both")):
+    work = 0.0
+    for column, key, vectors in (
+        ("Real", "real", len(fold.train)),
+        ("Syn.", "syn", synthetic),
+        ("Real+Syn.", "both", len(fold.train) + synthetic),
+    ):
         rows = [""] if column == "Real" else [label(value) for value in s.lambda_cls if synthetic]
-        left = sum(not run.results.of(table=table, row=row, column=column, fold=fold.name) for row in rows)
+        left = [
+            row for row in rows if not run.results.of(table=table, row=row, column=column, fold=fold.name)
+        ]
         dnn = DNN(seeds=range(s.repeats), **s.group(f"{task}.{key}"))
-        weights = multiply_adds(labelled.x.shape[1], [dnn.units] * 2, len(labelled.classes))
-        total += left * 3 * vectors[column] * dnn.epochs_of(vectors[column]) * s.repeats * weights if left else 0
-    return total
+        work += len(left) * dnn.multiply_adds(vectors, labelled.x.shape[1], len(labelled.classes))
+    return work if table in tables else 0.0
 
 
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
@@ -268,10 +285,10 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
         TfserganError: no such fold or setting in this run.
     """
     models, stage = export.choose(folder / "models", fold, setting, prefix="lambda_cls=")
-    scaler = export.load_scaler(models)
+    scalers = export.load_scalers(models)
     paper = papers.load(run["run"]["paper"])
     settings = paper.settings(run["run"]["schedule"], run["run"]["overrides"])
-    gan = emotion_cycle_gan(settings, len(scaler["features"]), len(scaler["classes"]), seed=0)
+    gan = emotion_cycle_gan(settings, len(scalers["features"]), len(scalers["classes"]), seed=0)
     training.load_weights(gan, models / stage)
     card = export.card(paper, run, models.name, stage)
     return export.export_generators(gan.gen_G, models, to, card)

@@ -279,6 +279,7 @@ def test_damaged_weights_are_refused_by_name(tmp_path, undisturbed, content):
         train(make_model(), make_batches(), EPOCHS, tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_weights_of_other_networks_are_refused(undisturbed):
     other = emotion_cycle_gan(SETTINGS | {"generator_units": (7,)}, D, E, 1)
     with pytest.raises(TfserganError, match="these weights can't be read"):

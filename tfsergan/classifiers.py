@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsergan import losses
-from tfsergan.networks import parallel_mlp
+from tfsergan.networks import multiply_adds, parallel_mlp
 from tfsergan.optimizers import FusedAdam
 from tfsergan.progress import Report, silent
 
@@ -66,6 +66,13 @@ class DNN:
         """Passes over so many vectors."""
         updates_an_epoch = math.ceil(vectors / self.batch_size)
         return max(1, round(self.updates / updates_an_epoch)) if self.updates else self.epochs
+
+    def multiply_adds(self, vectors: int, features: int, classes: int) -> float:
+        """Work of training all repeats on so many vectors: a forward and two backward passes."""
+        if not vectors:
+            return 0.0
+        weights = multiply_adds(features, [self.units] * self.hidden_layers, classes)
+        return 3.0 * vectors * self.epochs_of(vectors) * len(self.seeds) * weights
 
     def _epoch_function(self, optimizer: keras.optimizers.Optimizer, x: tf.Tensor, y: tf.Tensor):
         """One pass over the data as one graph, since a step of a small network costs less than its launch."""

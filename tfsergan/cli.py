@@ -45,7 +45,8 @@ class Failing(click.Group):
             if isinstance(error, click.exceptions.Exit | click.ClickException | click.Abort):
                 raise
             raise TfserganError(
-                f"{type(error).__name__}: {error}\nThis should not happen. Repeat with `tfsergan --debug ...` for the traceback."
+                f"{type(error).__name__}: {error}\n"
+                "This should not happen. `tfsergan --debug ...` shows the traceback."
             ) from error
 
 
@@ -147,6 +148,7 @@ def data_prepare(
     from tfsergan import corpora, display
 
     with display.shown() as report:
+        display.import_tensorflow()
         corpus = corpora.load(name, features, labels, manual_dir=manual_dir, data_dir=data_dir, report=report)
     click.echo(repr(corpus))
 
@@ -201,8 +203,8 @@ def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
 def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool, **options: Any) -> None:
     """Rebuild a paper's tables: measured beside reported.
 
-    The run's folder holds results, tables, figures, report.html, TensorBoard logs and model weights. Killed or
-    interrupted, the same command goes on where it was.
+    The run's folder holds results, tables, figures, report.html, TensorBoard logs and model weights. Killed
+    or interrupted, the same command goes on where it was.
 
     \b
       tfsergan reproduce bao2019                                  demo corpus, minutes
@@ -218,7 +220,7 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
     settings = spec.settings(options["schedule"], overrides)
     names = corpus_names(spec, swaps, options["manual_dir"])
     with display.shown(quiet) as report:
-        click.echo("Starting TensorFlow ...", err=True) if not quiet else None
+        display.import_tensorflow()
         from tfsergan.evaluation import Run
 
         corpora = load_corpora(spec, names, options["manual_dir"], options["data_dir"], report)
@@ -278,7 +280,8 @@ def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir,
     for role, corpus in loaded.items():
         if not isinstance(corpus, CorpusNotFound) and corpus.feature_names != first.feature_names:
             raise TfserganError(
-                f"{corpus.name} ({role}) has other features than {first.name}; prepare both with one feature set."
+                f"{corpus.name} ({role}) has other features than {first.name}; "
+                "prepare both with one feature set."
             )
     return loaded
 
@@ -319,7 +322,7 @@ def announce(run: "Run", multiply_adds: float) -> None:
 
 def command_line() -> str:
     """The command that made this run, to be repeated."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join(["tfsergan", *sys.argv[1:]])
 
 
 def write_report(folder: Path) -> list["Table"]:
@@ -380,6 +383,9 @@ def export(run: Path, to: Path, fold: str | None, setting: str | None) -> None:
     """
     import importlib
 
+    from tfsergan import display
+
+    display.import_tensorflow()
     from tfsergan import evaluation
 
     entry = evaluation.read_run(run)

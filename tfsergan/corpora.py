@@ -109,7 +109,7 @@ def load(
     rule = label_rule(name.partition("/")[0], labels) if labels is not None else None
     source = _find(name, features, _manual_dir(manual_dir))
     root = Path(data_dir).expanduser() if data_dir else prepared.default_data_dir()
-    make_builder, folder = _builder(source, root)
+    make_builder, folder = _builder(source, root, allow_partial)
     examples = prepared.read(
         make_builder, folder, source.digest(), source.split, manual_dir=source.manual_dir, report=report
     )
@@ -290,7 +290,7 @@ def _not_found(name: str, features: str, folder: Path | None) -> str:
     )
 
 
-def _builder(source: _Source, root: Path) -> tuple[Callable, Path]:
+def _builder(source: _Source, root: Path, allow_partial: bool) -> tuple[Callable, Path]:
     """Make the builder of a source, and tell the folder that it builds in."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     module = importlib.import_module(f"tfsergan.datasets.{source.builder}.{source.builder}_dataset_builder")
@@ -305,7 +305,13 @@ def _builder(source: _Source, root: Path) -> tuple[Callable, Path]:
                 f"{source.corpus} has no features {source.features!r}: it has {', '.join(sorted(configs))}."
             )
     folder = root / cls.name / source.config / str(cls.VERSION)
-    return lambda: cls(config=config, data_dir=root), folder
+
+    def make():
+        builder = cls(config=config, data_dir=root)
+        builder.allow_partial = allow_partial
+        return builder
+
+    return make, folder
 
 
 # ---- what there is --------------------------------------------------------------------------------------

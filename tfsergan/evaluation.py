@@ -19,7 +19,7 @@ import filelock
 import numpy as np
 import tomli_w
 
-from tfsergan import _toml, metrics, training
+from tfsergan import _toml, metrics
 from tfsergan.corpora import Corpus
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
 from tfsergan.papers import Paper, Settings
@@ -95,6 +95,10 @@ class Run:
             )
             for name in measured[0]["metrics"]
         }
+        from tfsergan import (
+            training,
+        )  # late: TensorFlow takes seconds, and `tfsergan report` needs none of it
+
         training.log_scalars(self.folder / "tensorboard" / "cells" / fold, means)
 
     def provenance(self) -> dict[str, Any]:
@@ -138,7 +142,7 @@ class Run:
 
     @contextmanager
     def opened(self, command: str = "") -> Iterator["Run"]:
-        """Takes the folder for this process, writes or compares `run.toml`, and puts the results in order at the end.
+        """Takes the folder for this process, writes or compares `run.toml`, sorts the results at the end.
 
         Raises:
             TfserganError: another process has the folder, or it holds another run.

@@ -11,40 +11,46 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tomli_w
+from sklearn.preprocessing import MinMaxScaler
 
 from tfsergan import training
 from tfsergan.errors import TfserganError, UsageError
 from tfsergan.papers import Paper
 
-SCALER = "scaler.json"
+SCALERS = "scalers.json"
+INTENDED_USE = (
+    "Research on data augmentation for speech emotion recognition: turns functionals of any speech into functionals "
+    "as of an emotion. Not for judging people, and no substitute for recordings of the emotion."
+)
 
 
-def save_scaler(folder: Path, scaler, feature_names: Sequence[str], classes: Sequence[str]) -> None:
-    """Writes a fitted MinMaxScaler's statistics beside the models that were trained with it, as JSON."""
+def save_scalers(
+    folder: Path, source: MinMaxScaler, target: MinMaxScaler, features: Sequence[str], classes: Sequence[str]
+) -> None:
+    """Writes the fitted scalers of both domains beside the models that were trained with them, as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
-    data = {
-        "classes": list(classes),
-        "features": list(feature_names),
-        "scale": scaler.scale_.astype(np.float64).tolist(),
-        "offset": scaler.min_.astype(np.float64).tolist(),
-    }
-    unfinished = folder / f".{SCALER}.{os.getpid()}"
+    data: dict[str, Any] = {"classes": list(classes), "features": list(features)}
+    for name, scaler in (("source", source), ("target", target)):
+        data[name] = {"scale": scaler.scale_.tolist(), "offset": scaler.min_.tolist()}
+    unfinished = folder / f".{SCALERS}.{os.getpid()}"
     unfinished.write_text(json.dumps(data), encoding="utf-8")
-    unfinished.replace(folder / SCALER)
+    unfinished.replace(folder / SCALERS)
 
 
-def load_scaler(folder: Path) -> dict[str, Any]:
-    """What `save_scaler` wrote: `classes`, `features`, and `scale` and `offset` (D,) of x * scale + offset.
+def load_scalers(folder: Path) -> dict[str, Any]:
+    """What `save_scalers` wrote: `classes`, `features`, and for `source` and `target` a `scale` and `offset`.
 
     Raises:
         TfserganError: missing or damaged.
     """
     try:
-        data = json.loads((folder / SCALER).read_text(encoding="utf-8"))
-        return {**data, "scale": np.array(data["scale"]), "offset": np.array(data["offset"])}
-    except (OSError, ValueError, KeyError) as error:
+        data = json.loads((folder / SCALERS).read_text(encoding="utf-8"))
+        for name in ("source", "target"):
+            data[name] = {key: np.array(data[name][key], np.float32) for key in ("scale", "offset")}
+        return data
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TfserganError(
-            f"{folder / SCALER}: can't be read ({error}). Repeat `tfsergan reproduce` for this run."
+            f"{folder / SCALERS}: can't be read ({error}). Repeat `tfsergan reproduce` in another folder."
         ) from error
 
 
@@ -84,8 +90,7 @@ def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[
     return {
         "title": f"Emotion style transfer generators, {paper.name}",
         "paper": paper.citation,
-        "intended_use": "Research on data augmentation for speech emotion recognition: turns functionals of any speech into "
-        "functionals as of an emotion. Not for judging people, and no substitute for recordings of the emotion.",
+        "intended_use": INTENDED_USE,
         "fold": fold,
         "setting": setting,
         "schedule": run["run"]["schedule"],
@@ -99,26 +104,24 @@ def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[
 
 
 class Transfer(keras.Model):
-    """Raw source features (n, D) to raw features of each emotion, the scaler inside.
+    """Raw source features (n, D) to raw features of each emotion, the scalers inside.
 
     Args:
         generator: maps (E, n, D) to (E, n, D) in scaled space.
-        scale, offset: (D,); scaled = raw * scale + offset.
-        classes: names of the E emotions.
+        scalers: as of `load_scalers`; scaled = raw * scale + offset.
     """
 
-    def __init__(self, generator: keras.Model, scale: np.ndarray, offset: np.ndarray, classes: Sequence[str]):
+    def __init__(self, generator: keras.Model, scalers: Mapping[str, Any]):
         super().__init__()
         self.generator = generator
-        self.scale = tf.constant(scale, tf.float32)
-        self.offset = tf.constant(offset, tf.float32)
-        self.classes = tuple(classes)
+        self.scalers = scalers
 
     def call(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        scaled = features * self.scale + self.offset
-        every = tf.tile(scaled[None], (len(self.classes), 1, 1))  # (E, n, D)
-        raw = (self.generator(every, training=False) - self.offset) / self.scale
-        return dict(zip(self.classes, tf.unstack(raw), strict=True))
+        source, target, classes = (self.scalers[name] for name in ("source", "target", "classes"))
+        scaled = features * source["scale"] + source["offset"]
+        every = tf.tile(scaled[None], (len(classes), 1, 1))  # (E, n, D)
+        raw = (self.generator(every, training=False) - target["offset"]) / target["scale"]
+        return dict(zip(classes, tf.unstack(raw), strict=True))
 
 
 def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapping[str, Any]) -> Path:
@@ -126,7 +129,7 @@ def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapp
 
     Args:
         generator: G of all emotions, (E, n, D) to (E, n, D).
-        models: the fold's folder, which holds its scaler.
+        models: the fold's folder, which holds its scalers.
         to: folder to make; an existing one that is not empty is refused.
         card: what the reader needs to know; features, classes and signature are added.
 
@@ -135,13 +138,13 @@ def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapp
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise TfserganError(f"{to}: is there already. Choose a new folder with --to, or delete it.")
-    scaler = load_scaler(models)
-    model = Transfer(generator, scaler["scale"], scaler["offset"], scaler["classes"])
+    scalers = load_scalers(models)
+    model = Transfer(generator, scalers)
     unfinished = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         unfinished.mkdir(parents=True)
-        write_saved_model(model, unfinished, len(scaler["features"]))
-        write_card(unfinished, {**card, "classes": scaler["classes"], "features": scaler["features"]})
+        write_saved_model(model, unfinished, len(scalers["features"]))
+        write_card(unfinished, {**card, "classes": scalers["classes"], "features": scalers["features"]})
         if to.exists():
             to.rmdir()
         unfinished.replace(to)
@@ -181,9 +184,11 @@ def write_card(folder: Path, card: Mapping[str, Any]) -> None:
         "```python",
         "import tensorflow as tf",
         "",
-        f'transfer = tf.saved_model.load("{folder.name.lstrip(".").rsplit(".", 1)[0]}").signatures["transfer"]',
-        f"synthetic = transfer(features=x)  # x: (n, {len(card['features'])}) float32, raw, in the order of card.toml",
-        f'synthetic["{card["classes"][0]}"]  # the same shape, raw; one entry an emotion: {", ".join(card["classes"])}',
+        'transfer = tf.saved_model.load("FOLDER").signatures["transfer"]',
+        f"# x: (n, {len(card['features'])}) float32, raw, in the order of `features` in card.toml",
+        "synthetic = transfer(features=x)",
+        f"# one entry an emotion ({', '.join(card['classes'])}), each of the shape of x, raw",
+        f'synthetic["{card["classes"][0]}"]',
         "```",
         "",
     ]

@@ -32,8 +32,8 @@ def leave_one_session_out(corpus) -> list[Fold]:
     sessions = sorted(set(corpus.session.tolist()) - {""})
     if len(sessions) < 2 or "" in corpus.session:
         raise TfserganError(
-            f"{corpus.name}: leave-one-session-out needs a session for every utterance and at least two sessions; "
-            f"found {len(sessions)}. Add a `session` column to its feature table."
+            f"{corpus.name}: leave-one-session-out needs a session for every utterance and at least two "
+            f"sessions; found {len(sessions)}. Add a `session` column to its feature table."
         )
     splits = []
     for session in sessions:
@@ -41,8 +41,8 @@ def leave_one_session_out(corpus) -> list[Fold]:
         shared = sorted(set(corpus.speaker[test].tolist()) & set(corpus.speaker[~test].tolist()))
         if shared:
             raise TfserganError(
-                f"{corpus.name}: speaker {shared[0]} is in session {session} and in another; a fold would test on a "
-                "speaker it was trained on. Correct the `speaker` or `session` column."
+                f"{corpus.name}: speaker {shared[0]} is in session {session} and in another; a fold would test "
+                "on a speaker it was trained on. Correct the `speaker` or `session` column."
             )
         fold = Fold(re.sub(r"[^\w.-]", "_", session), np.flatnonzero(~test), np.flatnonzero(test))
         require_every_class(corpus, fold.train, f"training part of fold {fold.name}")

@@ -1,6 +1,7 @@
 """Feed-forward networks of the papers; nothing else builds layers."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -101,4 +102,4 @@ def mlp(
 def multiply_adds(inputs: int, units: Sequence[int], outputs: int) -> int:
     """Multiply-adds of one vector's pass through one multilayer perceptron."""
     widths = [inputs, *units, outputs]
-    return sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    return sum(a * b for a, b in pairwise(widths))

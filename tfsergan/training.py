@@ -1,8 +1,8 @@
 """Tensors to tf.data, training with exact resume, TensorBoard and progress.
 
-A stage (one model trained by one schedule) lives in a folder: `checkpoint/` while it runs, `weights.weights.h5`
-once it is finished. Data order is a pure function of seed and epoch, and a checkpoint holds every variable that
-moves, so that a stage killed anywhere ends bit for bit where an undisturbed one does.
+A stage (one model trained by one schedule) lives in a folder: `checkpoint/` while it runs,
+`weights.weights.h5` once it is finished. Data order is a pure function of seed and epoch, and a checkpoint
+holds every variable that moves, so that a stage killed anywhere ends bit for bit where an undisturbed one does.
 """
 
 import math
@@ -172,8 +172,9 @@ class Checkpoint:
             self.state.read(str(saved[-1].with_suffix(""))).assert_consumed()
         except (tf.errors.OpError, ValueError, AssertionError) as error:
             raise TfserganError(
-                f"{saved[-1]}: this checkpoint is damaged or of another run ({first_line(error)}). Delete the "
-                f"folder {self.folder} and repeat the command: this stage starts over, finished cells are kept."
+                f"{saved[-1]}: this checkpoint is damaged or of another run ({first_line(error)}). Delete "
+                f"the folder {self.folder} and repeat the command: this stage starts over, finished cells "
+                "are kept."
             ) from error
         return int(self.epoch.numpy())
 
@@ -186,8 +187,8 @@ class Checkpoint:
             self.state.write(str(path))
         except (tf.errors.OpError, OSError) as error:
             raise TfserganError(
-                f"{path}: can't write a checkpoint ({first_line(error)}). Free disk space or choose another --out; "
-                "the same command goes on from the last checkpoint."
+                f"{path}: can't write a checkpoint ({first_line(error)}). Free disk space or choose another "
+                "--out; the same command goes on from the last checkpoint."
             ) from error
         for old in self.folder.glob("epoch-*"):
             if not old.name.startswith(path.name):
@@ -246,14 +247,14 @@ class TensorBoardLog(keras.callbacks.Callback):
     def __init__(self, log_dir: Path, model: keras.Model):
         super().__init__()
         self.writer = tf.summary.create_file_writer(str(log_dir))
-        self.rates = {role: optimizer for role, optimizer in model.optimizers.items()}
+        self.optimizers = model.optimizers
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         with self.writer.as_default(step=epoch + 1):
             for name, value in (logs or {}).items():
                 group = "outputs" if name.startswith("D_") else "losses"
                 tf.summary.scalar(f"{group}/{name}", value)
-            for role, optimizer in self.rates.items():
+            for role, optimizer in self.optimizers.items():
                 tf.summary.scalar(f"learning_rate/{role}", optimizer.learning_rate)
 
     def on_train_end(self, logs=None) -> None:

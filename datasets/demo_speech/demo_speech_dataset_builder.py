@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
+
 from tfsergan.datasets.common import SpeechBuilder, SpeechConfig, feature_config
 from tfsergan.datasets.demo_speech import script
 from tfsergan.datasets.demo_speech.synthesis import espeakng_loader, synthesize

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import numpy as np
 from scipy import signal
+
 from tfsergan.datasets.demo_speech.script import (
     RULES,
     VARIATION,
@@ -22,7 +23,6 @@ from tfsergan.datasets.demo_speech.script import (
     Utterance,
     Voice,
 )
-
 from tfsergan.errors import TfserganError
 from tfsergan.features.functionals import Recording
 

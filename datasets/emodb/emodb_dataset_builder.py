@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 from etils import epath
-from tfsergan.datasets.common import SpeechBuilder, corpus_folder, feature_config
 
+from tfsergan.datasets.common import SpeechBuilder, corpus_folder, feature_config
 from tfsergan.errors import CorpusNotFound, TfserganError
 from tfsergan.features.functionals import read_signal
 

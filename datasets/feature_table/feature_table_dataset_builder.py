@@ -7,8 +7,8 @@ from pathlib import Path
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
-from tfsergan.datasets.feature_table import tables
 
+from tfsergan.datasets.feature_table import tables
 from tfsergan.progress import Report, silent
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+
 from tfsergan.datasets.feature_table.faults import fault
 from tfsergan.datasets.feature_table.text_tables import text_table
-
 from tfsergan.errors import TfserganError
 from tfsergan.features.functionals import FEATURE_SETS
 

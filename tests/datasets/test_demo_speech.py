@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tfsergan.datasets.demo_speech import script, synthesis
 from tfsergan.datasets.demo_speech.synthesis import SAMPLE_RATE, synthesize
-
 from tfsergan.errors import TfserganError
 from tfsergan.features import functionals
 

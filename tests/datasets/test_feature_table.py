@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tfsergan.datasets.feature_table import tables
 
+from tfsergan.datasets.feature_table import tables
 from tfsergan.errors import TfserganError
 
 QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -320,8 +320,8 @@ def test_networks_of_the_paper_have_its_sizes():
         for name in ("gen_G", "gen_F", "disc_T", "disc_S", "classifier_C")
     }
     assert widths == {
-        **dict.fromkeys(("gen_G", "gen_F"), [10, 5, 10, D]),
-        **dict.fromkeys(("disc_T", "disc_S"), [9, 9, 1]),
+        **{name: [10, 5, 10, D] for name in ("gen_G", "gen_F")},
+        **{name: [9, 9, 1] for name in ("disc_T", "disc_S")},
         "classifier_C": [3, 3, E],
     }
 

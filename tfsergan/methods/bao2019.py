@@ -1,8 +1,8 @@
 """CycleGAN-based emotion style transfer (Bao, Neumann & Vu, Interspeech 2019).
 
-N CycleGANs share a source domain S (unlabelled speech) and differ in the target domain T_i (the utterances of
-emotion i); a classifier C keeps the generated emotions apart. Emotions are the leading axis E of every tensor.
-The paper's letters: G_i: S -> T_i, F_i: T_i -> S, discriminators D_i^T and D_i^S, classifier C.
+N CycleGANs share a source domain S (unlabelled speech) and differ in the target domain T_i (the utterances
+of emotion i); a classifier C keeps the generated emotions apart. Emotions are the leading axis E of every
+tensor. The paper's letters: G_i: S -> T_i, F_i: T_i -> S, discriminators D_i^T and D_i^S, classifier C.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfsergan import losses
-from tfsergan.networks import mlp, parallel_mlp
+from tfsergan.networks import mlp, multiply_adds, parallel_mlp
 
 
 class CyclePair(keras.Model):
@@ -81,14 +81,9 @@ class CyclePair(keras.Model):
         return {name: tracker.result() for name, tracker in self.trackers.items()}
 
     def transfer(self, source: np.ndarray, batch_size: int = 512) -> np.ndarray:
-        """Source vectors (n, D), scaled as in training, to synthetic vectors (E, n, D) of each emotion."""
-        parts = range(0, len(source), batch_size)
-        return np.concatenate([self.generate(tf.constant(source[i : i + batch_size])) for i in parts], axis=1)
-
-    @tf.function(reduce_retracing=True)
-    def generate(self, s: tf.Tensor) -> tf.Tensor:
-        """G_i(s) without dropout: (B, D) to (E, B, D)."""
-        return self.gen_G(self.every_emotion(s), training=False)
+        """Source vectors (n, D), scaled as in training, to synthetic vectors (E, n, D): G_i(s) without dropout."""
+        parts = [ops.convert_to_tensor(source[i : i + batch_size]) for i in range(0, len(source), batch_size)]
+        return np.concatenate([self.gen_G(self.every_emotion(s), training=False) for s in parts], axis=1)
 
 
 class EmotionCycleGAN(CyclePair):
@@ -204,12 +199,12 @@ class EmotionCycleGAN(CyclePair):
         return loss + self.lambda_cls * ops.sum(parts["classification_loss"]), parts
 
     def adversarial_loss(self, fake_t, fake_s):
-        """Equation 2 as the generators see it (non-saturating): -E[log D_T(G(s))] - E[log D_S(F(t))], (E,)."""
+        """Equation 2 as generators see it (non-saturating): -E[log D_T(G(s))] - E[log D_S(F(t))], (E,)."""
         on_target = losses.adversarial(self.disc_T(fake_t, training=True), self.real_label)
         return on_target + losses.adversarial(self.disc_S(fake_s, training=True), self.real_label)
 
     def classification_loss(self, fake_t):
-        """Equation 4: cross-entropy of C(G_i(s)) against emotion i, (E,); C is left out where its weight is 0."""
+        """Equation 4: cross-entropy of C(G_i(s)) against emotion i, (E,); no C where its weight is 0."""
         if not self.lambda_cls:
             return ops.zeros(self.emotions)
         E, B, D = self.emotions, ops.shape(fake_t)[1], fake_t.shape[2]
@@ -248,3 +243,13 @@ def emotion_cycle_gan(s: Mapping[str, Any], features: int, emotions: int, seed: 
         features, s["domain_classifier_units"], emotions, seed=seeds[-1], name="classifier_C", **shared
     )
     return EmotionCycleGAN(*generators(s, features, emotions, seed), disc_T, disc_S, classifier_C)
+
+
+def multiply_adds_an_iteration(s: Mapping[str, Any], features: int, emotions: int) -> tuple[float, float]:
+    """Multiply-adds of an iteration of the pre-training and of one of the GAN, for estimates of time."""
+    passes = 3  # one forward, two backward
+    cycle = 4 * passes * multiply_adds(features, s["generator_units"], features)
+    judging = 2 * multiply_adds(features, s["discriminator_units"], 1)
+    gan = 2 * passes * judging + s["generator_updates"] * (cycle + 2 * judging)
+    vectors = s["batch_size"] * emotions
+    return vectors * cycle, vectors * gan

@@ -56,7 +56,7 @@ def table_of(
         columns=spec.columns,
         cells=filled,
         warnings=(*stand_ins(paper, spec, run), *unconverged(rows)),
-        notes=(*spec.notes, *how(paper, run)),
+        notes=(*spec.notes, *averaged_over_folds(spec, cells), *distances(rows), *how(paper, run)),
         **({"counted": "features", "resampled": "features"} if spec.metric == "distance" else {}),
     )
 
@@ -83,6 +83,21 @@ def measured(spec: TableSpec, rows: Sequence[Mapping[str, Any]]) -> Measured:
     )
 
 
+def averaged_over_folds(
+    spec: TableSpec, cells: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
+) -> list[str]:
+    """One line: the same cells as a mean of the folds' scores, for papers that average so."""
+    means = {}
+    for (row, column), rows in cells.items():
+        if len({r["fold"] for r in rows}) > 1:
+            name = f"{column} {row}".strip()
+            means[name] = np.mean([r["metrics"][spec.metric] for r in rows]) * spec.scale
+    if not means:
+        return []
+    shown = "; ".join(f"{name} {value:.{spec.decimals}f}" for name, value in means.items())
+    return [f"Averaged over folds instead of pooled: {shown}."]
+
+
 def by_repeat(rows: Sequence[Mapping[str, Any]], repeats: int) -> np.ndarray:
     """Confusion matrices (repeats, speakers, k, k) of a cell's folds."""
     matrices = []
@@ -98,12 +113,9 @@ def why_missing(paper: Paper, spec: TableSpec, run: Mapping[str, Any], row: str,
     needs = [role for role in spec.needs if not (column in spec.shared and role == "source")]
     reasons = [absent[role] for role in needs if role in absent]
     if reasons:
-        return (
-            "not run. "
-            + " ".join(reasons)
-            + f" Or choose another: `--corpus {first_absent(needs, absent)}=NAME`."
-        )
-    return f"not run: `tfsergan reproduce {paper.name} --table {spec.number}` with this run's options measures it."
+        return " ".join(reasons) + f" Or choose another: `--corpus {first_absent(needs, absent)}=NAME`."
+    command = f"`tfsergan reproduce {paper.name} --table {spec.number}`"
+    return f"not run: {command} with this run's options measures it."
 
 
 def first_absent(needs: Sequence[str], absent: Mapping[str, str]) -> str:
@@ -136,32 +148,32 @@ def unconverged(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def distances(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line: how close synthetic vectors came, per row."""
+def distances(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line: how close synthetic vectors came, a row each."""
     by_row = defaultdict(set)
     for row in rows:
         if "source_distance" in row["metrics"]:
-            by_row[row["row"]].add((row["metrics"]["distance"], row["metrics"]["source_distance"]))
-    parts = [
-        f"{name} {np.mean([d for d, _ in pairs]):.3f} (source {np.mean([s for _, s in pairs]):.3f})"
-        for name, pairs in sorted(by_row.items())
-    ]
-    return (
-        "Mean absolute difference of synthetic to training means, averaged over folds: "
-        + "; ".join(parts)
-        + "."
-    )
+            values = tuple(row["metrics"][name] for name in ("distance", "source_distance", "spread_ratio"))
+            by_row[row["row"]].add(values)
+    parts = []
+    for name, values in sorted(by_row.items()):
+        distance, source, spread = np.mean(list(values), axis=0)
+        parts.append(f"{name} {distance:.3f} (source {source:.3f}), deviations {spread:.2f} of real ones")
+    if not parts:
+        return []
+    return [f"Synthetic means differ from training means, averaged over folds, by: {'; '.join(parts)}."]
 
 
 def how(paper: Paper, run: Mapping[str, Any]) -> list[str]:
     """Protocol, schedule, seed and corpora of a run, a line each."""
     r = run["run"]
     overrides = ", ".join(f"`{name}={value}`" for name, value in r["overrides"].items())
+    with_overrides = f" with {overrides}" if overrides else ""
     corpora = ", ".join(
         f"{role} {c['name']} ({c['utterances']})" for role, c in sorted(run["corpora"].items())
     )
     return [
-        f"Schedule {r['schedule']}{f' with {overrides}' if overrides else ''}, protocol {r['protocol']}, seed {r['seed']}.",
+        f"Schedule {r['schedule']}{with_overrides}, protocol {r['protocol']}, seed {r['seed']}.",
         f"Corpora (utterances): {corpora}; features {paper.features}.",
     ]
 
@@ -234,8 +246,7 @@ def summary(paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, A
         )
         for role, c in sorted(run["corpora"].items())
     ]
-    if any("source_distance" in row["metrics"] for row in rows):
-        pairs.append(("Convergence", distances(rows)))
+    pairs += [("Convergence", text) for text in distances(rows)]
     return pairs + [(key, str(value)) for key, value in run["hardware"].items()]
 
 

@@ -1,0 +1,263 @@
+"""From result rows to tables: what is pooled, shared, quoted, missing, and warned of."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tfsergan import metrics, papers
+from tfsergan.report import assemble, tables
+from tfsergan.report.tables import Score
+
+RIGHT, WRONG = [[4, 0], [0, 4]], [[0, 4], [4, 0]]
+HALF = [[3, 1], [3, 1]]  # recalls 3/4 and 1/4
+CORPORA = {"labelled": "iemocap", "source": "tedlium", "cross": "msp_improv"}
+REASON = "The corpus tedlium was not found."
+
+
+@pytest.fixture(scope="module")
+def paper() -> papers.Paper:
+    return papers.load("bao2019")
+
+
+def run_of(corpora: dict[str, str] = CORPORA, missing: dict[str, str] | None = None, **options) -> dict:
+    """A run.toml."""
+    return {
+        "run": {"paper": "bao2019", "schedule": "quick", "protocol": "strict", "seed": 0, "overrides": {}}
+        | options,
+        "corpora": {
+            role: {"name": name, "utterances": 100, "features": "is10", "fingerprint": "00ff"}
+            for role, name in corpora.items()
+        },
+        "missing": missing or {},
+        "hardware": {"cores": 2},
+        "versions": {"tfsergan": "0"},
+        "command": "tfsergan reproduce bao2019",
+    }
+
+
+def cell(row: str, column: str, fold: str, *repeats: dict, table: int = 2, **extra: float) -> list[dict]:
+    """Results of a cell: a confusion matrix by speaker for each repeat."""
+    shared = {"table": table, "row": row, "column": column, "fold": fold, "repeats": len(repeats)}
+    return [
+        {
+            **shared,
+            "repeat": i,
+            "confusion": by_speaker,
+            "classes": ["angry", "sad"],
+            "n": int(np.sum(list(by_speaker.values()))),
+            "metrics": {"uar": 0.0, "wa": 0.0, **extra},
+        }
+        for i, by_speaker in enumerate(repeats)
+    ]
+
+
+def table_of(paper, rows, run=None, number: int = 2) -> tables.Table:
+    run = run or run_of()
+    return next(table for table in assemble.tables_of(paper, rows, run) if table.number == number)
+
+
+# ---- values -----------------------------------------------------------------------------------------------------
+
+
+def test_folds_are_pooled_and_repeats_averaged(paper):
+    rows = cell("lambda_cls=0", "Syn.", "s1", {"f": RIGHT}, {"f": WRONG})
+    rows += cell("lambda_cls=0", "Syn.", "s2", {"m": HALF}, {"m": HALF})
+    ours = table_of(paper, rows).cells["lambda_cls=0", "Syn."].ours
+    first, second = (7 / 8 + 5 / 8) / 2, (3 / 8 + 1 / 8) / 2  # pooled [[7,1],[3,5]] and [[3,5],[7,1]]
+    assert ours.mean == pytest.approx(100 * (first + second) / 2)
+    assert ours.std == pytest.approx(100 * (first - second) / math.sqrt(2))
+    assert (ours.n, ours.repeats, ours.folds) == (16, 2, 2)
+    confusions = [[RIGHT, HALF], [WRONG, HALF]]
+    low, high = metrics.bootstrap_interval(confusions)
+    assert ours.interval == pytest.approx((100 * low, 100 * high))
+
+
+def test_pooling_is_not_averaging_of_folds(paper):
+    """UAR of the pooled matrix, as the table's note says; the mean of the folds' UARs would be 0.75."""
+    rows = cell("lambda_cls=0", "Syn.", "s1", {"f": [[1, 0], [0, 1]]}) + cell(
+        "lambda_cls=0", "Syn.", "s2", {"m": [[3, 0], [5, 0]]}
+    )
+    ours = table_of(paper, rows).cells["lambda_cls=0", "Syn."].ours
+    assert ours.mean == pytest.approx(100 * (1 + 1 / 6) / 2)
+    assert ours.std is None
+
+
+def test_one_speaker_has_no_interval(paper):
+    ours = table_of(paper, cell("lambda_cls=0", "Syn.", "s1", {"f": HALF})).cells["lambda_cls=0", "Syn."].ours
+    assert ours.interval is None
+
+
+def test_real_is_shared_by_the_measured_rows_and_not_by_the_quoted(paper):
+    found = table_of(paper, cell("", "Real", "s1", {"f": HALF, "m": HALF})).cells
+    for row in ("lambda_cls=0", "lambda_cls=2"):
+        assert found[row, "Real"].ours.mean == pytest.approx(50)
+        assert found[row, "Real"].reported == Score(59.48, 0.71)
+        assert found[row, "Real"].difference == pytest.approx(50 - 59.48)
+    assert found["Sahu et al. 2018", "Real"] == tables.Cell(Score(59.42))
+
+
+def test_a_quoted_row_is_reported_only(paper):
+    found = table_of(paper, []).cells
+    for column, mean in (("Real", 59.42), ("Syn.", 34.09), ("Real+Syn.", 60.29)):
+        assert found["Sahu et al. 2018", column] == tables.Cell(Score(mean))
+
+
+def test_a_lambda_of_ones_own_is_a_row_below(paper):
+    rows = cell("", "Real", "s1", {"f": HALF}) + cell("lambda_cls=1", "Syn.", "s1", {"f": RIGHT})
+    table = table_of(paper, rows)
+    assert table.rows == ("Sahu et al. 2018", "lambda_cls=0", "lambda_cls=2", "lambda_cls=1")
+    assert table.cells["lambda_cls=1", "Syn."].ours.mean == 100
+    assert table.cells["lambda_cls=1", "Syn."].reported is None
+    assert table.cells["lambda_cls=1", "Real"].ours.mean == pytest.approx(50)
+
+
+def test_distances_keep_their_unit_and_interval(paper):
+    row = {
+        **{
+            "table": 1,
+            "row": "target - source",
+            "column": "distance",
+            "fold": "all",
+            "repeat": 0,
+            "repeats": 1,
+        },
+        **{"n": 1582, "metrics": {"distance": 0.08}, "interval": [0.07, 0.09]},
+    }
+    table = table_of(paper, [row], number=1)
+    found = table.cells["target - source", "distance"]
+    assert (found.ours.mean, found.ours.interval, found.ours.n) == (0.08, (0.07, 0.09), 1582)
+    assert found.reported == Score(0.084)
+    assert (table.counted, table.resampled, table.decimals) == ("features", "features", 3)
+
+
+def test_tables_do_not_mix(paper):
+    rows = cell("lambda_cls=0", "Syn.", "s1", {"f": RIGHT}) + cell(
+        "lambda_cls=0", "Syn.", "all", {"f": WRONG}, table=3
+    )
+    assert table_of(paper, rows).cells["lambda_cls=0", "Syn."].ours.mean == 100
+    assert table_of(paper, rows, number=3).cells["lambda_cls=0", "Syn."].ours.mean == 0
+
+
+# ---- what is missing ----------------------------------------------------------------------------------------------
+
+
+def test_a_missing_role_is_the_reason_of_the_cells_that_need_it(paper):
+    run = run_of({"labelled": "iemocap", "cross": "msp_improv"}, {"source": REASON})
+    found = table_of(paper, cell("", "Real", "s1", {"f": HALF}), run).cells
+    missing = found["lambda_cls=0", "Syn."].missing
+    assert REASON in missing
+    assert "--corpus source=NAME" in missing
+    assert not found["lambda_cls=0", "Real"].missing
+    assert REASON not in table_of(paper, [], run).cells["lambda_cls=0", "Real"].missing
+
+
+def test_a_cross_corpus_that_is_missing_empties_its_table_alone(paper):
+    run = run_of(
+        {"labelled": "iemocap", "source": "tedlium"}, {"cross": "The corpus msp_improv was not found."}
+    )
+    assert "msp_improv" in table_of(paper, [], run, number=3).cells["lambda_cls=2", "Real"].missing
+    assert "--corpus cross=NAME" in table_of(paper, [], run, number=3).cells["lambda_cls=2", "Real"].missing
+    assert "msp_improv" not in table_of(paper, [], run).cells["lambda_cls=2", "Real"].missing
+
+
+def test_what_was_not_asked_for_names_the_command(paper):
+    missing = table_of(paper, []).cells["lambda_cls=0", "Syn."].missing
+    assert "`tfsergan reproduce bao2019 --table 2`" in missing
+
+
+def test_reasons_do_not_say_not_run_twice(paper):
+    """The table's formats put "Not run:" before each reason."""
+    run = run_of({"labelled": "iemocap", "cross": "msp_improv"}, {"source": REASON})
+    for found in (table_of(paper, []), table_of(paper, [], run)):
+        for reason in found.reasons:
+            assert not reason.lower().startswith("not run")
+        assert "not run: not run" not in tables.to_markdown(found).lower()
+
+
+# ---- warnings and notes -------------------------------------------------------------------------------------------
+
+
+def test_the_papers_own_corpora_need_no_warning(paper):
+    assert table_of(paper, []).warnings == ()
+
+
+def test_stand_ins_are_named_in_the_tables_that_use_them(paper):
+    run = run_of(CORPORA | {"source": "librispeech_test_clean", "cross": "emodb"})
+    source = "source: librispeech_test_clean stands in for tedlium."
+    assert table_of(paper, [], run).warnings == (source,)
+    assert table_of(paper, [], run, number=3).warnings == (source, "cross: emodb stands in for msp_improv.")
+
+
+def test_the_demo_corpus_says_that_its_numbers_are_not_the_papers(paper):
+    run = run_of({"labelled": "demo/labelled", "source": "demo/source", "cross": "demo/cross"})
+    for table in assemble.tables_of(paper, [], run):
+        assert len(table.warnings) == 1
+        assert "not the paper's" in table.warnings[0]
+
+
+def test_a_demo_part_beside_real_corpora_is_a_stand_in(paper):
+    warnings = table_of(paper, [], run_of(CORPORA | {"source": "demo/source"})).warnings
+    assert warnings == ("source: demo/source stands in for tedlium.",)
+
+
+def test_generators_that_have_not_converged_are_named(paper):
+    far = cell("lambda_cls=0", "Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.16)
+    near = cell("lambda_cls=2", "Syn.", "s1", {"f": HALF}, distance=0.02, source_distance=0.16)
+    (warning,) = table_of(paper, far + near).warnings
+    assert warning.startswith("Not converged")
+    assert "lambda_cls=0 in fold s1 (0.100; source 0.160)" in warning
+    assert "lambda_cls=2" not in warning
+    assert table_of(paper, near).warnings == ()
+
+
+def test_notes_say_how_it_was_run(paper):
+    notes = " ".join(table_of(paper, [], run_of(overrides={"gan_epochs": "7"}, seed=5)).notes)
+    for text in ("quick", "strict", "`gan_epochs=7`", "seed 5", "iemocap (100)", "tedlium (100)", "is10"):
+        assert text in notes
+
+
+def test_summary_averages_distances_over_folds(paper):
+    rows = cell("lambda_cls=0", "Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.2)
+    rows += cell("lambda_cls=0", "Real+Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.2)
+    rows += cell("lambda_cls=0", "Syn.", "s2", {"f": HALF}, distance=0.3, source_distance=0.4)
+    pairs = dict(assemble.summary(paper, rows, run_of()))
+    assert "lambda_cls=0 0.200 (source 0.300)" in pairs["Convergence"]
+    assert pairs["Results"] == "3 measurements"
+    assert pairs["Protocol"].startswith("strict: ")
+
+
+# ---- the whole report ---------------------------------------------------------------------------------------------
+
+
+def test_write_report_of_a_whole_run(tmp_path, finished_run):
+    from tfsergan.evaluation import read_run
+
+    run = read_run(finished_run.folder)
+    made = assemble.write_report(finished_run.paper, finished_run.results.rows, run, tmp_path)
+    assert [table.number for table in made] == [1, 2, 3]
+    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert names == {
+        *(f"tables/table{number}.{suffix}" for number in (1, 2, 3) for suffix in ("md", "csv", "json")),
+        *("figures/figure3.png", "report.html"),
+    }
+    for table in made:
+        text = (tmp_path / "tables" / f"table{table.number}.json").read_text(encoding="utf-8")
+        assert tables.from_json(text) == table
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in ("bao2019", "59.48", "lambda_cls", "generator_units", "assumed", "scan", "lab (72)"):
+        assert text in page
+
+
+def test_the_report_shows_the_runs_own_settings(paper):
+    """Hyper-parameters come from run.toml: the paper's TOML may have changed since."""
+    run = run_of() | {"settings": {"generator_units": [7, 7], "batch_size": 13}}
+    shown = {name: text for name, text, _ in assemble.assumptions(paper, run)}
+    assert shown["generator_units"] == "7, 7"
+    assert shown["batch_size"] == "13"
+
+
+def test_a_report_of_nothing_measured(tmp_path, paper):
+    made = assemble.write_report(paper, [], run_of(), tmp_path)
+    assert not any(table.measured for table in made)
+    assert (tmp_path / "report.html").exists()
