@@ -4,6 +4,7 @@ For each fold: pre-train the generators, train a GAN for each lambda_cls, transf
 emotion, and train classifiers on real, synthetic and both.
 """
 
+import math
 from collections.abc import Callable, Collection
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -142,7 +143,7 @@ class StyleTransfer:
         training.train(
             model,
             batches,
-            max(1, round(iterations / batches.steps)),
+            math.ceil(iterations / batches.steps),
             self.folder / stage,
             task=f"{self.fold.name}: {stage}",
             log_dir=self.run.folder / "tensorboard" / self.fold.name / stage,
@@ -223,7 +224,7 @@ class StyleTransfer:
 
 def label(lambda_cls: float) -> str:
     """The row of a lambda_cls, and the name of its GAN."""
-    return f"lambda_cls={lambda_cls:g}"
+    return f"lambda_cls={int(lambda_cls) if lambda_cls == int(lambda_cls) else lambda_cls}"
 
 
 def chosen_folds(run: Run) -> list[folds.Fold]:
@@ -287,8 +288,7 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
     models, stage = export.choose(folder / "models", fold, setting, prefix="lambda_cls=")
     scalers = export.load_scalers(models)
     paper = papers.load(run["run"]["paper"])
-    settings = paper.settings(run["run"]["schedule"], run["run"]["overrides"])
-    gan = emotion_cycle_gan(settings, len(scalers["features"]), len(scalers["classes"]), seed=0)
+    gan = emotion_cycle_gan(paper.recorded(run), len(scalers["features"]), len(scalers["classes"]), seed=0)
     training.load_weights(gan, models / stage)
     card = export.card(paper, run, models.name, stage)
     return export.export_generators(gan.gen_G, models, to, card)

@@ -273,7 +273,7 @@ def test_a_run_leaves_what_the_readme_promises(reproduced):
     assert {
         *("run.toml", "results.jsonl", "report.html", "figures/figure2.png", "figures/figure3.png"),
         *(f"tables/table{number}.{suffix}" for number in (1, 2, 3) for suffix in ("md", "csv", "json")),
-        *("models/all/scaler.json", "models/Sess._1/scaler.json"),
+        *("models/all/scalers.json", "models/Sess._1/scalers.json"),
         *(f"models/{fold}/lambda_cls=2/weights.weights.h5" for fold in ("all", "Sess._1")),
     } <= files
     assert any(name.startswith("tensorboard/Sess._1/lambda_cls=2/events.") for name in files)

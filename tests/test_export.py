@@ -50,10 +50,11 @@ def test_a_fresh_process_with_tensorflow_alone_gives_the_same_raw_vectors(
     found = np.load(tmp_path / "out.npz")
     assert set(found) == {"angry", "happy", "neutral", "sad"}
 
+    source_scaler = MinMaxScaler().fit(source.x)
     scaler = MinMaxScaler().fit(labelled.x[labelled.session != "session1"].astype(np.float64))
     gan = emotion_cycle_gan(finished_run.settings, source.x.shape[1], 4, seed=99)
     training.load_weights(gan, finished_run.folder / "models" / "session1" / "lambda_cls=2")
-    vectors = gan.transfer(scaler.transform(source.x).astype(np.float32))
+    vectors = gan.transfer(source_scaler.transform(source.x))
     for name, expected in zip(("angry", "happy", "neutral", "sad"), vectors, strict=True):
         raw = scaler.inverse_transform(expected.astype(np.float64))
         scale = np.ptp(labelled.x, axis=0)
@@ -136,21 +137,21 @@ def test_an_old_runs_settings_count_not_todays(tmp_path, finished_run, monkeypat
     assert (folder / "saved_model.pb").exists()
 
 
-def test_scaler_survives_its_file(tmp_path):
+def test_scalers_survive_their_file(tmp_path):
     x = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32) * [1e-3, 1, 1e4] + [0, 5, 0]
     x[:, 1] = 5  # a feature that does not vary
-    scaler = MinMaxScaler().fit(x)
-    export.save_scaler(tmp_path, scaler, ["a", "b", "c"], ["angry", "sad"])
-    found = export.load_scaler(tmp_path)
+    scalers = {"source": MinMaxScaler().fit(x), "target": MinMaxScaler().fit(2 * x)}
+    export.save_scalers(tmp_path, scalers["source"], scalers["target"], ["a", "b", "c"], ["angry", "sad"])
+    found = export.load_scalers(tmp_path)
     assert (found["features"], found["classes"]) == (["a", "b", "c"], ["angry", "sad"])
-    np.testing.assert_allclose(
-        x * found["scale"] + found["offset"], scaler.transform(x), rtol=1e-6, atol=1e-6
-    )
+    for name, scaler in scalers.items():
+        scaled = x * found[name]["scale"] + found[name]["offset"]
+        np.testing.assert_allclose(scaled, scaler.transform(x), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("content", [None, b"{", b"{}", b"\xff"])
-def test_a_missing_or_damaged_scaler_is_told(tmp_path, content):
+def test_missing_or_damaged_scalers_are_told(tmp_path, content):
     if content is not None:
-        (tmp_path / export.SCALER).write_bytes(content)
-    with pytest.raises(TfserganError, match=r"scaler\.json: can't be read"):
-        export.load_scaler(tmp_path)
+        (tmp_path / export.SCALERS).write_bytes(content)
+    with pytest.raises(TfserganError, match=r"scalers\.json: can't be read"):
+        export.load_scalers(tmp_path)

@@ -19,7 +19,7 @@ class DNN:
     """A feed-forward classifier, repeated from several seeds that train side by side along a leading axis.
 
     Leaky ReLU, dropout, Adam on softmax cross-entropy, every repeat with its own initial weights and its own
-    order of the data; no repeat sees another.
+    order of the data. No repeat sees another; they share one seed of dropout, the first.
 
     Args:
         units: neurons of each hidden layer.

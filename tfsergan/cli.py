@@ -21,14 +21,21 @@ DEMO = "demo"
 FOLDER = click.Path(path_type=Path)
 
 
+class Interrupted(TfserganError):
+    """Ctrl-C, which click would otherwise answer with a bare "Aborted!"."""
+
+    exit_code = 130
+
+    def __str__(self) -> str:
+        return "Interrupted. The same command goes on from the last checkpoint."
+
+
 class Failing(click.Group):
     """A group whose known failures are one message: exit code 2 for usage, 1 for the rest."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
-        except KeyboardInterrupt:
-            stop("Interrupted. The same command goes on from the last checkpoint.", 130)
         except TfserganError as error:
             stop(str(error), error.exit_code)
         except OSError as error:
@@ -39,6 +46,8 @@ class Failing(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
         except Exception as error:
             if ctx.params.get("debug") or isinstance(error, TfserganError | OSError | MemoryError):
                 raise
@@ -218,6 +227,8 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
     numbers = [spec.table(number).number for number in tables] or [table.number for table in spec.tables]
     overrides, swaps = parse_pairs(options["overrides"], "--set"), parse_pairs(options["swaps"], "--corpus")
     settings = spec.settings(options["schedule"], overrides)
+    if options["protocol"] not in spec.protocols:
+        raise UsageError(papers.unknown("protocol", options["protocol"], spec.protocols))
     names = corpus_names(spec, swaps, options["manual_dir"])
     with display.shown(quiet) as report:
         display.import_tensorflow()
@@ -299,9 +310,11 @@ def measure(run: "Run", numbers: list[int], quiet: bool) -> None:
             announce(run, script.work(run, numbers))
         try:
             script.reproduce(run, numbers)
-        finally:
-            with suppress(TfserganError, OSError):
+        except BaseException:
+            with suppress(Exception):  # what stopped the run is what the user must hear of
                 write_report(run.folder)
+            raise
+    write_report(run.folder)
 
 
 def announce(run: "Run", multiply_adds: float) -> None:

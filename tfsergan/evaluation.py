@@ -21,7 +21,7 @@ import tomli_w
 
 from tfsergan import _toml, metrics
 from tfsergan.corpora import Corpus
-from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
+from tfsergan.errors import CorpusNotFound, TfserganError
 from tfsergan.papers import Paper, Settings
 from tfsergan.progress import Report, silent
 from tfsergan.results import Results
@@ -55,8 +55,6 @@ class Run:
     results: Results = field(init=False)
 
     def __post_init__(self):
-        if self.protocol not in self.paper.protocols:
-            raise UsageError(f"unknown protocol '{self.protocol}'; known: {', '.join(self.paper.protocols)}.")
         self.results = Results(self.folder / "results.jsonl")
 
     def corpus(self, role: str) -> Corpus:
@@ -151,8 +149,9 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.folder / ".lock", timeout=0)
             with lock:
-                self.results = Results(self.folder / "results.jsonl")
                 self.claim(command)
+                self.results = Results(self.folder / "results.jsonl")
+                self.results.write()  # without what a kill left unfinished
                 yield self
                 self.results.write()
         except filelock.Timeout:
@@ -166,15 +165,17 @@ class Run:
         path = self.folder / "run.toml"
         identity = self.identity()
         if path.exists():
-            different = differences(read_run(self.folder), identity)
+            there = read_run(self.folder)
+            different = differences(there, identity)
             if different:
                 raise TfserganError(
                     f"{path}: this folder holds another run:\n  "
                     + "\n  ".join(different)
                     + "\nGive this run a folder of its own: --out FOLDER."
                 )
-            identity["missing"] = self.missing()
-        entry = {**identity, "missing": self.missing(), "command": command, "hardware": hardware()}
+            identity["corpora"] = {**there["corpora"], **identity["corpora"]}
+        missing = {role: why for role, why in self.missing().items() if role not in identity["corpora"]}
+        entry = {**identity, "missing": missing, "command": command, "hardware": hardware()}
         write_text(path, tomli_w.dumps(entry))
 
 

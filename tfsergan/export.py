@@ -115,6 +115,7 @@ class Transfer(keras.Model):
         super().__init__()
         self.generator = generator
         self.scalers = scalers
+        self.built = True
 
     def call(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         source, target, classes = (self.scalers[name] for name in ("source", "target", "classes"))
@@ -136,6 +137,7 @@ def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapp
     Raises:
         TfserganError: the folder is in use, or can't be written.
     """
+    to = to.resolve()
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise TfserganError(f"{to}: is there already. Choose a new folder with --to, or delete it.")
     scalers = load_scalers(models)

@@ -18,9 +18,12 @@ class Fold:
     test: np.ndarray
 
 
+WHOLE = "all"
+
+
 def whole(corpus) -> Fold:
     """The fold that trains on everything and tests nothing."""
-    return Fold("all", np.arange(len(corpus)), np.arange(0))
+    return Fold(WHOLE, np.arange(len(corpus)), np.arange(0))
 
 
 def leave_one_session_out(corpus) -> list[Fold]:
@@ -44,10 +47,22 @@ def leave_one_session_out(corpus) -> list[Fold]:
                 f"{corpus.name}: speaker {shared[0]} is in session {session} and in another; a fold would test "
                 "on a speaker it was trained on. Correct the `speaker` or `session` column."
             )
-        fold = Fold(re.sub(r"[^\w.-]", "_", session), np.flatnonzero(~test), np.flatnonzero(test))
+        fold = Fold(fold_name(session), np.flatnonzero(~test), np.flatnonzero(test))
         require_every_class(corpus, fold.train, f"training part of fold {fold.name}")
         splits.append(fold)
+    names = [fold.name for fold in splits]
+    if len(set(names)) < len(names):
+        raise TfserganError(
+            f"{corpus.name}: sessions {', '.join(sessions)} differ only in signs that a folder's name can't have. "
+            "Rename them in the `session` column."
+        )
     return splits
+
+
+def fold_name(session: str) -> str:
+    """A session's name as that of a folder, never that of `whole`."""
+    name = re.sub(r"[^\w-]", "_", session)
+    return f"session_{name}" if name == WHOLE else name
 
 
 def stratified_split(corpus, first: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +72,12 @@ def stratified_split(corpus, first: float, seed: int) -> tuple[np.ndarray, np.nd
         TfserganError: a class with fewer than two utterances.
     """
     require_every_class(corpus, np.arange(len(corpus)), "corpus", at_least=2)
-    rows = np.arange(len(corpus))
+    rows, classes = np.arange(len(corpus)), len(corpus.classes)
+    if not classes <= round(first * len(rows)) <= len(rows) - classes:
+        raise TfserganError(
+            f"{corpus.name}: {len(rows)} utterances are too few to split {classes} classes {first:.0%} to "
+            f"{1 - first:.0%}. Take a larger corpus."
+        )
     one, other = train_test_split(rows, train_size=first, stratify=corpus.emotion, random_state=seed)
     return np.sort(one), np.sort(other)
 
@@ -69,5 +89,5 @@ def require_every_class(corpus, rows: np.ndarray, part: str, at_least: int = 1) 
     if few:
         raise TfserganError(
             f"{corpus.name}: the {part} has fewer than {at_least} utterances of {', '.join(few)}. "
-            "Check the labels with `tfsergan data check`, or take another corpus."
+            "Check its labels, or take another corpus."
         )

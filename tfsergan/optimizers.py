@@ -12,6 +12,11 @@ class FusedAdam(keras.optimizers.Adam):
     one pass over memory instead of some ten: about 15 % off a training step of wide dense layers.
     """
 
+    def build(self, variables):
+        if self.amsgrad:
+            raise ValueError("FusedAdam has no amsgrad variant; take keras.optimizers.Adam")
+        super().build(variables)
+
     def update_step(self, gradient, variable, learning_rate):
         step = tf.cast(self.iterations.value + 1, variable.dtype)
         beta_1, beta_2 = (tf.constant(beta, variable.dtype) for beta in (self.beta_1, self.beta_2))

@@ -4,8 +4,9 @@ The TOML holds what the paper says, each value with its source; code reads it an
 """
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -21,11 +22,18 @@ class Value:
         value: a number, a text or a tuple of numbers.
         source: "sec. 4.1", "table 1", "authors' code", "assumed", "quick schedule" or "--set".
         reason: why, where the source does not say.
+        min, max: what it, or each of its numbers, may be at least and at most.
     """
 
     value: Any
     source: str
     reason: str = ""
+    min: float = -math.inf
+    max: float = math.inf
+
+    def within_bounds(self) -> bool:
+        numbers = self.value if isinstance(self.value, tuple) else (self.value,)
+        return all(self.min <= number <= self.max for number in numbers)
 
 
 class Settings(Mapping[str, Any]):
@@ -155,7 +163,27 @@ class Paper:
         for name, text in (overrides or {}).items():
             if name not in values:
                 raise UsageError(unknown(f"hyper-parameter of {self.name}", name, values))
-            values[name] = Value(parse_like(values[name].value, text, name), "--set")
+            base = self.hyperparameters[name]
+            value = replace(base, value=parse_like(base.value, text, name), source="--set", reason="")
+            if not value.within_bounds():
+                raise UsageError(f"--set {name}={text}: must be {bounds(base)}")
+            values[name] = value
+            for other in overruling(name):
+                if other in values and other not in overrides and values[other].value:
+                    values[other] = Value(0, "--set", f"{name} is set")
+        return Settings(values)
+
+    def recorded(self, run: Mapping[str, Any]) -> Settings:
+        """The hyper-parameters that a run's `run.toml` records, with their sources where they are still ours."""
+        try:
+            now = self.settings(run["run"]["schedule"], run["run"]["overrides"]).values_by_name
+        except UsageError:
+            now = {}
+        values = {}
+        for name, entry in run["settings"].items():
+            value = tuple(entry) if isinstance(entry, list) else entry
+            same = name in now and now[name].value == value
+            values[name] = now[name] if same else Value(value, "this run")
         return Settings(values)
 
     def table(self, number: int) -> TableSpec:
@@ -224,7 +252,7 @@ def parse(name: str, text: str) -> Paper:
             ),
             scan_notes=tuple(entry["text"] for entry in data.get("scan_note", [])),
         )
-    except (_toml.TOMLDecodeError, KeyError, TypeError) as error:
+    except (_toml.TOMLDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise TfserganError(f"{name}.toml: {type(error).__name__}: {error}") from error
 
 
@@ -267,14 +295,42 @@ def parse_like(example: Any, text: str, name: str) -> Any:
     """
     try:
         if isinstance(example, tuple):
-            kind = type(example[0])
-            return tuple(kind(part) for part in text.strip("[]() ").split(",") if part.strip())
-        if isinstance(example, bool):
-            return {"true": True, "false": False}[text.lower()]
-        return type(example)(text)
+            parts = [part.strip() for part in text.strip("[]() ").split(",") if part.strip()]
+            if not parts:
+                raise ValueError("no value")
+            return tuple(parse_one(example[0], part) for part in parts)
+        return parse_one(example, text)
     except (ValueError, KeyError):
         shown = ",".join(map(str, example)) if isinstance(example, tuple) else example
         raise UsageError(f"--set {name}={text}: expected a value like {shown}") from None
+
+
+def parse_one(example: Any, text: str) -> Any:
+    """A text as a boolean, a finite number or a text, as the example is one.
+
+    Raises:
+        ValueError, KeyError: the text is no such value.
+    """
+    if isinstance(example, bool):
+        return {"true": True, "false": False}[text.lower()]
+    value = type(example)(text)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not finite")
+    return value
+
+
+def overruling(name: str) -> list[str]:
+    """The settings that, unless 0, count instead of this one: iterations and updates before epochs."""
+    if not name.endswith("epochs"):
+        return []
+    stem = name.removesuffix("epochs")
+    return [stem + "iterations", stem + "updates"]
+
+
+def bounds(value: Value) -> str:
+    """A value's bounds in words."""
+    words = [f"at least {value.min:g}"] if value.min > -math.inf else []
+    return " and ".join(words + ([f"at most {value.max:g}"] if value.max < math.inf else []))
 
 
 def unknown(kind: str, name: str, known: Mapping[str, Any] | list[str]) -> str:

@@ -14,8 +14,8 @@ KEY = ("table", "row", "column", "fold")
 class Results:
     """The lines of a results file, grouped into cells of one line a repeat.
 
-    A line that a kill cut short is dropped, and so is a cell with fewer lines than repeats: both are measured
-    again.
+    A line that a kill cut short is left out, and so is a cell with fewer lines than repeats: both are measured
+    again. Nothing is written before `append` or `write`, so that anyone may look at a run at work.
 
     Args:
         path: a `.jsonl` file; need not exist.
@@ -26,8 +26,6 @@ class Results:
         rows = read(path, drop_cut_line=True) if path.exists() else []
         lines_of = Counter(cell(row) for row in rows)
         self.rows = [row for row in rows if lines_of[cell(row)] == row["repeats"]]
-        if len(self.rows) != len(rows) or (path.exists() and not ends_whole(path)):
-            self.write()
 
     def of(self, **key) -> list[dict]:
         """The rows that agree with the key."""
@@ -55,16 +53,6 @@ def cell(row: dict) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in KEY)
 
 
-def ends_whole(path: Path) -> bool:
-    """Whether a file is empty or ends with a line's end."""
-    with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        if file.tell() == 0:
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
-
-
 def line(row: dict) -> str:
     """One row as a line of JSON; NaN is refused."""
     return json.dumps(row, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
@@ -76,17 +64,17 @@ def read(path: Path, *, drop_cut_line: bool = False) -> list[dict]:
     Raises:
         TfserganError: a line that is no result, by number.
     """
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_bytes().split(b"\n")
     if drop_cut_line:
-        lines[-1] = ""
+        lines[-1] = b""
     rows = []
     for number, text in enumerate(lines, 1):
         if not text:
             continue
         try:
-            row = json.loads(text)
+            row = json.loads(text.decode("utf-8"))
             missing = [name for name in (*KEY, "repeat", "repeats", "metrics") if name not in row]
-        except (json.JSONDecodeError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise TfserganError(
                 f"{path}:{number}: not a result ({error}). Delete this line; it is measured again."
             ) from error

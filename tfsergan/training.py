@@ -5,6 +5,7 @@ A stage (one model trained by one schedule) lives in a folder: `checkpoint/` whi
 holds every variable that moves, so that a stage killed anywhere ends bit for bit where an undisturbed one does.
 """
 
+import contextlib
 import math
 import os
 import shutil
@@ -86,7 +87,7 @@ def train(
     """Trains a compiled model for so many epochs in all, or finishes what an earlier call began.
 
     Args:
-        model: has `optimizers`, a dict of its optimizers by role.
+        model: has `networks`, a list, and `optimizers`, a dict by role.
         batches: what to train on.
         epochs: in all, those of an interrupted call counted in.
         folder: where the stage keeps its checkpoint and, once finished, its weights.
@@ -100,6 +101,7 @@ def train(
     """
     if finished(folder):
         load_weights(model, folder)
+        shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # of a run killed just before it did this
         return
     checkpoint = Checkpoint(model, folder / "checkpoint")
     first = checkpoint.restore()
@@ -127,14 +129,24 @@ def finished(folder: Path) -> bool:
 
 
 def save_weights(model: keras.Model, folder: Path) -> None:
-    """Writes the model's weights whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes the weights of a model's networks whole or not at all; optimizers are left out.
+
+    Raises:
+        TfserganError: the folder can't be written.
+    """
     unfinished = folder / f"unfinished.{os.getpid()}.weights.h5"
     try:
-        model.save_weights(unfinished)
+        folder.mkdir(parents=True, exist_ok=True)
+        networks_of(model).save_weights(unfinished)
         unfinished.replace(folder / WEIGHTS)
+    except OSError as error:
+        raise TfserganError(
+            f"{folder / WEIGHTS}: can't be written ({first_line(error)}). Free disk space; the same command goes "
+            "on from the last checkpoint."
+        ) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def load_weights(model: keras.Model, folder: Path) -> None:
@@ -144,12 +156,20 @@ def load_weights(model: keras.Model, folder: Path) -> None:
         TfserganError: the file is missing, damaged or of other networks.
     """
     try:
-        model.load_weights(folder / WEIGHTS)
+        networks_of(model).load_weights(folder / WEIGHTS)
     except (OSError, ValueError, KeyError) as error:
         raise TfserganError(
             f"{folder / WEIGHTS}: these weights can't be read ({first_line(error)}). "
             "Delete this file and repeat the command: only this stage is trained again."
         ) from error
+
+
+def networks_of(model: keras.Model) -> keras.Model:
+    """A model of nothing but the networks of another, so that Keras saves no optimizer with them."""
+    networks = keras.Model()
+    networks.parts = model.networks
+    networks.built = True
+    return networks
 
 
 class Checkpoint:
@@ -170,7 +190,7 @@ class Checkpoint:
             return 0
         try:
             self.state.read(str(saved[-1].with_suffix(""))).assert_consumed()
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
+        except (tf.errors.OpError, ValueError, AssertionError, IndexError) as error:
             raise TfserganError(
                 f"{saved[-1]}: this checkpoint is damaged or of another run ({first_line(error)}). Delete "
                 f"the folder {self.folder} and repeat the command: this stage starts over, finished cells "
@@ -220,7 +240,7 @@ class FiniteLosses(keras.callbacks.Callback):
         if bad:
             raise TfserganError(
                 f"{self.task}: {', '.join(bad)} is no longer finite in epoch {epoch + 1}. "
-                "Try a lower learning rate (--set learning_rate=...) in another folder (--out)."
+                "Try a lower learning rate (--set) in another folder (--out)."
             )
 
 

@@ -30,6 +30,7 @@ def run_of(corpora: dict[str, str] = CORPORA, missing: dict[str, str] | None = N
             for role, name in corpora.items()
         },
         "missing": missing or {},
+        "settings": {"batch_size": 64},
         "hardware": {"cores": 2},
         "versions": {"tfsergan": "0"},
         "command": "tfsergan reproduce bao2019",
@@ -202,8 +203,12 @@ def test_a_demo_part_beside_real_corpora_is_a_stand_in(paper):
 
 
 def test_generators_that_have_not_converged_are_named(paper):
-    far = cell("lambda_cls=0", "Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.16)
-    near = cell("lambda_cls=2", "Syn.", "s1", {"f": HALF}, distance=0.02, source_distance=0.16)
+    far = cell(
+        "lambda_cls=0", "Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.16, spread_ratio=0.5
+    )
+    near = cell(
+        "lambda_cls=2", "Syn.", "s1", {"f": HALF}, distance=0.02, source_distance=0.16, spread_ratio=0.5
+    )
     (warning,) = table_of(paper, far + near).warnings
     assert warning.startswith("Not converged")
     assert "lambda_cls=0 in fold s1 (0.100; source 0.160)" in warning
@@ -218,11 +223,17 @@ def test_notes_say_how_it_was_run(paper):
 
 
 def test_summary_averages_distances_over_folds(paper):
-    rows = cell("lambda_cls=0", "Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.2)
-    rows += cell("lambda_cls=0", "Real+Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.2)
-    rows += cell("lambda_cls=0", "Syn.", "s2", {"f": HALF}, distance=0.3, source_distance=0.4)
+    rows = cell(
+        "lambda_cls=0", "Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.2, spread_ratio=0.5
+    )
+    rows += cell(
+        "lambda_cls=0", "Real+Syn.", "s1", {"f": HALF}, distance=0.1, source_distance=0.2, spread_ratio=0.5
+    )
+    rows += cell(
+        "lambda_cls=0", "Syn.", "s2", {"f": HALF}, distance=0.3, source_distance=0.4, spread_ratio=0.5
+    )
     pairs = dict(assemble.summary(paper, rows, run_of()))
-    assert "lambda_cls=0 0.200 (source 0.300)" in pairs["Convergence"]
+    assert "lambda_cls=0 0.200 (source 0.300), deviations 0.50 of real ones" in pairs["Convergence"]
     assert pairs["Results"] == "3 measurements"
     assert pairs["Protocol"].startswith("strict: ")
 

@@ -38,6 +38,11 @@ class CyclePair(keras.Model):
         return list(self.trackers.values())
 
     @property
+    def networks(self) -> list[keras.Model]:
+        """Every network, for saving."""
+        return [self.gen_G, self.gen_F]
+
+    @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         """Every optimizer by its role, for checkpoints and logs."""
         return {"generators": self.optimizer_G}
@@ -111,6 +116,10 @@ class EmotionCycleGAN(CyclePair):
         """Takes over pre-trained generators."""
         self.gen_G.set_weights(pair.gen_G.get_weights())
         self.gen_F.set_weights(pair.gen_F.get_weights())
+
+    @property
+    def networks(self) -> list[keras.Model]:
+        return [*super().networks, self.disc_T, self.disc_S, self.classifier_C]
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:

@@ -115,7 +115,7 @@ def why_missing(paper: Paper, spec: TableSpec, run: Mapping[str, Any], row: str,
     if reasons:
         return " ".join(reasons) + f" Or choose another: `--corpus {first_absent(needs, absent)}=NAME`."
     command = f"`tfsergan reproduce {paper.name} --table {spec.number}`"
-    return f"not run: {command} with this run's options measures it."
+    return f"{command} with this run's options measures it."
 
 
 def first_absent(needs: Sequence[str], absent: Mapping[str, str]) -> str:
@@ -252,9 +252,8 @@ def summary(paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, A
 
 def assumptions(paper: Paper, run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Every hyper-parameter of the run with its source."""
-    settings = paper.settings(run["run"]["schedule"], run["run"]["overrides"])
     shown = []
-    for name, value in settings.values_by_name.items():
+    for name, value in paper.recorded(run).values_by_name.items():
         text = ", ".join(map(str, value.value)) if isinstance(value.value, tuple) else str(value.value)
         shown.append((name, text, f"{value.source}: {value.reason}" if value.reason else value.source))
     return shown
