@@ -24,7 +24,7 @@ def test_shapes_and_names(vectors):
     assert model.name == "gen_G"
     assert model(vectors).shape == (3, 7, 2)
     shapes = [weight.shape for weight in model.get_weights()]
-    assert shapes == [(3, 5, 6), (3, 1, 6), (3, 6, 4), (3, 1, 4), (3, 4, 2), (3, 1, 2)]
+    assert shapes == [(3, 6, 5), (3, 1, 6), (3, 4, 6), (3, 1, 4), (3, 2, 4), (3, 1, 2)]
     assert mlp(5, (6, 4), 2, seed=1)(vectors[0]).shape == (7, 2)
 
 
@@ -88,7 +88,7 @@ def test_one_copy_equals_mlp_with_the_same_weights(vectors):
     single = mlp(5, (6, 4), 2, seed=8, leaky_relu_slope=0.3)
     single.set_weights(
         [
-            np.asarray(w)[0] if i % 2 == 0 else np.asarray(w)[0, 0]
+            np.asarray(w)[0].T if i % 2 == 0 else np.asarray(w)[0, 0]
             for i, w in enumerate(together.get_weights())
         ]
     )
