@@ -40,13 +40,17 @@ def reproduce(run: Run, tables: Collection[int]) -> None:
 
 def table_1(run: Run, transfer: "StyleTransfer") -> None:
     """Mean absolute differences between the means of target, source and synthetic features (sec. 4.2)."""
-    name, mean = transfer.fold.name, evaluation.mean_over_features
-    run.measure(
-        1, "target - source", "distance", name, lambda: mean(transfer.differences(transfer.source[None]))
-    )
-    for lambda_cls in run.settings.lambda_cls:
-        difference = partial(lambda value: mean(transfer.differences(transfer.synthetic(value))), lambda_cls)
-        run.measure(1, f"target - syn ({label(lambda_cls)})", "distance", name, difference)
+
+    def distance(lambda_cls: float | None) -> list[dict]:
+        if lambda_cls is None:
+            return evaluation.mean_over_features(transfer.differences(transfer.source[None]))
+        differences = transfer.differences(transfer.synthetic(lambda_cls))
+        return evaluation.mean_over_features(differences, **transfer.closeness(lambda_cls))
+
+    rows = {"target - source": None}
+    rows |= {f"target - syn ({label(value)})": value for value in run.settings.lambda_cls}
+    for row, lambda_cls in rows.items():
+        run.measure(1, row, "distance", transfer.fold.name, partial(distance, lambda_cls))
     path = run.folder / "figures" / "figure2.png"
     if not path.exists():
         figures.save(figure_2(run, transfer), path)
@@ -157,9 +161,9 @@ class StyleTransfer:
 
     def iterations(self, phase: str) -> int:
         """How long a phase is: as set in iterations, else in epochs of the smallest set."""
-        smallest = min(len(self.source), *map(len, self.targets))
+        smallest = min(len(self.run.corpus("source")), *np.bincount(self.emotion))
         epoch = training.steps_an_epoch(smallest, self.settings.batch_size)
-        return self.settings[f"{phase}_iterations"] or self.settings[f"{phase}_epochs"] * epoch
+        return int(self.settings[f"{phase}_iterations"] or self.settings[f"{phase}_epochs"] * epoch)
 
     def pretrained(self) -> CyclePair:
         """Generators that undo each other: once a fold, for every lambda_cls."""

@@ -273,10 +273,10 @@ def test_a_run_leaves_what_the_readme_promises(reproduced):
     assert {
         *("run.toml", "results.jsonl", "report.html", "figures/figure2.png", "figures/figure3.png"),
         *(f"tables/table{number}.{suffix}" for number in (1, 2, 3) for suffix in ("md", "csv", "json")),
-        *("models/all/scalers.json", "models/Sess._1/scalers.json"),
-        *(f"models/{fold}/lambda_cls=2/weights.weights.h5" for fold in ("all", "Sess._1")),
+        *("models/all/scalers.json", "models/Sess__1/scalers.json"),
+        *(f"models/{fold}/lambda_cls=2/weights.weights.h5" for fold in ("all", "Sess__1")),
     } <= files
-    assert any(name.startswith("tensorboard/Sess._1/lambda_cls=2/events.") for name in files)
+    assert any(name.startswith("tensorboard/Sess__1/lambda_cls=2/events.") for name in files)
     assert not [
         name for name in files if "unfinished" in name or "checkpoint" in name or name.endswith(".tmp")
     ]
@@ -305,8 +305,8 @@ def test_a_run_measures_every_cell(reproduced):
     found = {(row["table"], row["row"], row["column"], row["fold"]) for row in rows}
     assert found == {
         *((1, row, "distance", "all") for row in ("target - source", "target - syn (lambda_cls=2)")),
-        *((table, "", "Real", fold) for table, fold in ((2, "Sess._1"), (3, "all"))),
-        *((t, "lambda_cls=2", c, f) for t, f in ((2, "Sess._1"), (3, "all")) for c in ("Syn.", "Real+Syn.")),
+        *((table, "", "Real", fold) for table, fold in ((2, "Sess__1"), (3, "all"))),
+        *((t, "lambda_cls=2", c, f) for t, f in ((2, "Sess__1"), (3, "all")) for c in ("Syn.", "Real+Syn.")),
     }
     assert {row["n"] for row in rows if row["table"] == 2} == {24}
 

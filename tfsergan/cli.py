@@ -15,6 +15,7 @@ from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
 if TYPE_CHECKING:
     from tfsergan.evaluation import Run
     from tfsergan.papers import Paper
+    from tfsergan.progress import Report
     from tfsergan.report.tables import Table
 
 DEMO = "demo"
@@ -308,6 +309,7 @@ def measure(run: "Run", numbers: list[int], quiet: bool) -> None:
     with run.opened(command_line()):
         if not quiet:
             announce(run, script.work(run, numbers))
+        run.report = WholeRun(run.report, lambda: script.work(run, numbers))
         try:
             script.reproduce(run, numbers)
         except BaseException:
@@ -315,6 +317,19 @@ def measure(run: "Run", numbers: list[int], quiet: bool) -> None:
                 write_report(run.folder)
             raise
     write_report(run.folder)
+
+
+class WholeRun:
+    """Tells, after each finished task, how far the whole run is."""
+
+    def __init__(self, report: "Report", work: Callable[[], float]):
+        self.report, self.work = report, work
+        self.total = work()
+
+    def __call__(self, task: str, done: int, total: int) -> None:
+        self.report(task, done, total)
+        if done >= total and self.total:
+            self.report("whole run, per cent", round(100 * (1 - self.work() / self.total)), 100)
 
 
 def announce(run: "Run", multiply_adds: float) -> None:

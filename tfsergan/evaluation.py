@@ -209,12 +209,19 @@ def score(
     return scored
 
 
-def mean_over_features(differences: np.ndarray, samples: int = 2000) -> list[dict[str, Any]]:
-    """The mean of differences (E, D) as a result, with a bootstrap interval over the D features."""
+def mean_over_features(differences: np.ndarray, samples: int = 2000, **extra: float) -> list[dict[str, Any]]:
+    """The mean of differences (E, D) as a result, with a bootstrap interval over the D features.
+
+    Args:
+        differences: (E, D).
+        samples: of the bootstrap.
+        extra: further metrics.
+    """
     by_feature = differences.mean(axis=0)
     rows = np.random.default_rng(0).integers(len(by_feature), size=(samples, len(by_feature)))
     interval = np.percentile(by_feature[rows].mean(axis=1), (2.5, 97.5)).tolist()
-    return [{"metrics": {"distance": float(by_feature.mean())}, "n": len(by_feature), "interval": interval}]
+    found = {**extra, "distance": float(by_feature.mean())}
+    return [{"metrics": found, "n": len(by_feature), "interval": interval}]
 
 
 def read_run(folder: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class GlorotPerCopy(keras.initializers.Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None):
         matrices = [keras.initializers.GlorotUniform(seed)(shape[1:], dtype) for seed in self.seeds]
-        return keras.ops.stack(matrices)  # (copies, inputs, outputs)
+        return keras.ops.stack(matrices)  # (copies, outputs, inputs)
 
     def get_config(self) -> dict:
         return {"seeds": list(self.seeds)}

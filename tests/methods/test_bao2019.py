@@ -351,13 +351,13 @@ def test_frozen_numbers(data):
     }
     assert magnitudes == pytest.approx(
         {
-            "gen_G": 84.745239,
-            "gen_F": 87.502563,
-            "disc_T": 43.015720,
-            "disc_S": 44.706825,
-            "classifier_C": 13.342777,
+            "gen_G": 84.354263,
+            "gen_F": 89.132194,
+            "disc_T": 43.388737,
+            "disc_S": 45.370514,
+            "classifier_C": 13.202627,
         },
         rel=1e-4,
     )
     vectors = gan.transfer(np.asarray(data[0]))
-    np.testing.assert_allclose(vectors[:, 0, 0], [0.15909341, -0.05984578, -0.01600912], rtol=1e-3)
+    np.testing.assert_allclose(vectors[:, 0, 0], [-0.3779319, 0.0986510, -0.3960587], rtol=1e-3)
