@@ -113,6 +113,8 @@ def committed(column: str, uar: float, schedule: str = "paper") -> list[dict]:
             "schedule": schedule,
             "protocol": "strict",
             "corpora": {"labelled": "iemocap"},
+            "overrides": {},
+            "seed": 0,
         }
     return rows
 

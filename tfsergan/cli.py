@@ -383,10 +383,12 @@ def show(run: "Run", numbers: list[int]) -> None:
 
 @main.command()
 @click.argument("run", type=FOLDER)
-def report(run: Path) -> None:
+@click.option("--collect", type=FOLDER, help="Also put the run's results into this .jsonl of several runs.")
+def report(run: Path, collect: Path | None) -> None:
     """Write the tables, figures and page of a RUN's folder again, from its results."""
     from rich.console import Console
 
+    from tfsergan import results
     from tfsergan.report import tables
 
     console = Console(width=None if sys.stdout.isatty() else 100)
@@ -394,6 +396,9 @@ def report(run: Path) -> None:
         console.print(tables.terminal(table))
         console.print()
     click.echo(f"{run}/report.html")
+    if collect:
+        results.merge(collect, results.Results(run / "results.jsonl").rows)
+        click.echo(f"{collect}")
 
 
 @main.command()

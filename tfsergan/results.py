@@ -9,6 +9,7 @@ from pathlib import Path
 from tfsergan.errors import TfserganError
 
 KEY = ("table", "row", "column", "fold")
+IDENTITY = ("corpora", "protocol", "schedule", "overrides", "seed", *KEY, "repeat")
 
 
 class Results:
@@ -87,12 +88,10 @@ def read(path: Path, *, drop_cut_line: bool = False) -> list[dict]:
 
 
 def merge(path: Path, rows: Iterable[dict]) -> None:
-    """Puts rows into a committed results file, replacing those of the same run and cell."""
-    identity = (*KEY, "repeat", "corpora", "protocol", "schedule")
-    kept = {
-        json.dumps([row[name] for name in identity]): row for row in (read(path) if path.exists() else [])
-    }
-    kept.update({json.dumps([row[name] for name in identity]): row for row in rows})
+    """Puts rows into a file of several runs' results, in place of those of the same run and cell."""
+    there = read(path) if path.exists() else []
+    kept = {json.dumps([row[name] for name in IDENTITY]): row for row in (*there, *rows)}
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text("".join(line(kept[key]) for key in sorted(kept)), encoding="utf-8")
     unfinished.replace(path)
