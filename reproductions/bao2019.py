@@ -14,6 +14,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from tfsergan import evaluation, export, folds, papers, training
 from tfsergan.classifiers import DNN
+from tfsergan.corpora import Corpus
 from tfsergan.evaluation import Run
 from tfsergan.methods.bao2019 import (
     CyclePair,
@@ -71,10 +72,9 @@ def figure_2(run: Run, transfer: "StyleTransfer"):
 
 def table_2(run: Run, transfer: "StyleTransfer") -> None:
     """Leave one session out (sec. 4.3)."""
-    corpus, fold = run.corpus("labelled"), transfer.fold
-    z = StandardScaler().fit(corpus.x[fold.train] if run.protocol == "strict" else corpus.x)
-    test = corpus.select(fold.test)
-    classify(run, 2, "within", transfer, z.transform(transfer.x), z.transform(test.x), test)
+    test = run.corpus("labelled").select(transfer.fold.test)
+    z = StandardScaler().fit(transfer.x if run.protocol == "strict" else test.x)
+    classify(run, 2, "within", transfer, z.transform(test.x), test)
 
 
 def table_3(run: Run, transfer: "StyleTransfer") -> None:
@@ -83,12 +83,19 @@ def table_3(run: Run, transfer: "StyleTransfer") -> None:
     development, rest = folds.stratified_split(cross, 0.3, run.seed_of("development split"))
     z = StandardScaler().fit(cross.x[development] if run.protocol == "strict" else cross.x)
     test = cross.select(rest)
+    classify(run, 3, "cross", transfer, z.transform(test.x), test)
+
+
+def classify(
+    run: Run, table: int, task: str, transfer: "StyleTransfer", test_x: np.ndarray, test: Corpus
+) -> None:
+    """The cells of one fold: DNNs trained on real vectors, synthetic ones or both, each z-normed by itself.
+
+    Args:
+        test_x: vectors (n, D) of the test utterances, z-normed.
+        test: the test utterances.
+    """
     real = StandardScaler().fit_transform(transfer.x)
-    classify(run, 3, "cross", transfer, real, z.transform(test.x), test)
-
-
-def classify(run: Run, table: int, task: str, transfer: "StyleTransfer", real, test_x, test) -> None:
-    """The cells of one fold: DNNs trained on z-normed real vectors, synthetic ones or both, and tested."""
 
     def cell(
         row: str, column: str, key: str, training_set: Callable[[], tuple], extra: Callable[[], dict]
@@ -126,8 +133,12 @@ class StyleTransfer:
         self.run, self.fold, self.settings = run, fold, run.settings
         self.x, self.emotion, self.classes = corpus.x[fold.train], corpus.emotion[fold.train], corpus.classes
         self.feature_names = corpus.feature_names
-        self.scaler = MinMaxScaler().fit(self.x)  # of the target domain; the source has its own
         self.folder = run.folder / "models" / fold.name
+
+    @cached_property
+    def scaler(self) -> MinMaxScaler:
+        """Of the target domain; the source has its own."""
+        return MinMaxScaler().fit(self.x)
 
     @cached_property
     def source_scaler(self) -> MinMaxScaler:
@@ -240,7 +251,7 @@ def chosen_folds(run: Run) -> list[folds.Fold]:
 def work(run: Run, tables: Collection[int]) -> float:
     """Multiply-adds of what these tables still need, for an estimate of the time."""
     chosen = chosen_folds(run) if 2 in tables else []
-    if run.has("source") and (1 in tables or (3 in tables and run.has("cross"))):
+    if (1 in tables and run.has("source")) or (3 in tables and run.has("cross")):
         chosen.append(folds.whole(run.corpus("labelled")))
     return sum(gan_work(run, fold) + classifier_work(run, fold, tables) for fold in chosen)
 
@@ -273,7 +284,7 @@ def classifier_work(run: Run, fold: folds.Fold, tables: Collection[int]) -> floa
         ]
         dnn = DNN(seeds=range(s.repeats), **s.group(f"{task}.{key}"))
         work += len(left) * dnn.multiply_adds(vectors, labelled.x.shape[1], len(labelled.classes))
-    return work if table in tables else 0.0
+    return work if table in tables and (table == 2 or run.has("cross")) else 0.0
 
 
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
@@ -296,3 +307,11 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
     training.load_weights(gan, models / stage)
     card = export.card(paper, run, models.name, stage)
     return export.export_generators(gan.gen_G, models, to, card)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from tfsergan.cli import main
+
+    main(["reproduce", "bao2019", *sys.argv[1:]])

@@ -37,7 +37,7 @@ def test_learns_separable_classes_it_has_not_seen(two):
 
 def test_has_the_layers_asked_for(two):
     shapes = [weight.shape for weight in two.network.get_weights()[::2]]
-    assert shapes == [(2, 5, 8), (2, 8, 8), (2, 8, 3)]
+    assert shapes == [(2, 8, 5), (2, 8, 8), (2, 3, 8)]
 
 
 def test_prediction_of_an_utterance_does_not_depend_on_the_others(two):

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsergan import losses
+from tfsergan.errors import TfserganError
 from tfsergan.networks import multiply_adds, parallel_mlp
 from tfsergan.optimizers import FusedAdam
 from tfsergan.progress import Report, silent
@@ -60,6 +61,10 @@ class DNN:
         for epoch in range(epochs):
             run_epoch(tf.constant(epoch))
             report(task, epoch + 1, epochs)
+        if not all(np.isfinite(weight).all() for weight in self.network.get_weights()):
+            raise TfserganError(
+                f"{task}: the classifier's weights are no longer finite. Try a lower learning rate (--set)."
+            )
         return self
 
     def epochs_of(self, vectors: int) -> int:

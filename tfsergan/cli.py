@@ -34,6 +34,14 @@ class Interrupted(TfserganError):
 class Failing(click.Group):
     """A group whose known failures are one message: exit code 2 for usage, 1 for the rest."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], *others: Any, **extra: Any
+    ) -> click.Context:
+        words = list(args)  # click empties the list as it parses
+        context = super().make_context(info_name, args, *others, **extra)
+        context.meta["arguments"] = words
+        return context
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
@@ -101,7 +109,7 @@ def corpus_options(command: Callable) -> Callable:
         "--manual-dir",
         type=FOLDER,
         envvar="TFSERGAN_MANUAL_DIR",
-        help="Folder of corpora, one folder each  [or TFSERGAN_MANUAL_DIR]. Without it: the demo corpus.",
+        help="Folder of corpora, one folder each  [or TFSERGAN_MANUAL_DIR]. Without it and --corpus: the demo corpus.",
     )(command)
 
 
@@ -247,7 +255,7 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
             seed=options["seed"],
             report=report,
         )
-        measure(run, numbers, quiet)
+        measure(run, numbers, command_line(options["manual_dir"]), quiet)
     show(run, numbers)
 
 
@@ -262,10 +270,16 @@ def corpus_names(paper: "Paper", swaps: Mapping[str, str], manual_dir: Path | No
     for role in swaps:
         if role not in paper.roles:
             raise UsageError(unknown(f"role of {paper.name}", role, paper.roles))
-    names = {}
+    names: dict[str, str] = {}
     for role, spec in paper.roles.items():
         name = swaps.get(role) or (spec.corpus if manual_dir or swaps else DEMO)
         names[role] = spec.demo if name == DEMO else name
+    for role, name in names.items():
+        others = [other for other in names if other != role and names[other] == name]
+        if others:
+            raise UsageError(
+                f"{name} is both {role} and {others[0]}: test utterances would be trained on. Take another corpus."
+            )
     return names
 
 
@@ -298,7 +312,7 @@ def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir,
     return loaded
 
 
-def measure(run: "Run", numbers: list[int], quiet: bool) -> None:
+def measure(run: "Run", numbers: list[int], command: str, quiet: bool) -> None:
     """Runs what is not measured yet, and writes the report even if it is stopped half-way."""
     import importlib
 
@@ -306,7 +320,7 @@ def measure(run: "Run", numbers: list[int], quiet: bool) -> None:
 
     training.deterministic()
     script = importlib.import_module(f"tfsergan.reproductions.{run.paper.name}")
-    with run.opened(command_line()):
+    with run.opened(command):
         if not quiet:
             announce(run, script.work(run, numbers))
         run.report = WholeRun(run.report, lambda: script.work(run, numbers))
@@ -348,9 +362,13 @@ def announce(run: "Run", multiply_adds: float) -> None:
     )
 
 
-def command_line() -> str:
-    """The command that made this run, to be repeated."""
-    return shlex.join(["tfsergan", *sys.argv[1:]])
+def command_line(manual_dir: Path | None) -> str:
+    """The command that made this run, to be repeated; a folder of corpora from the environment is named in it."""
+    words = click.get_current_context().find_root().meta["arguments"]
+    named = any(word.startswith("--manual-dir") for word in words)
+    return shlex.join(
+        ["tfsergan", *words, *(["--manual-dir", str(manual_dir)] if manual_dir and not named else [])]
+    )
 
 
 def write_report(folder: Path) -> list["Table"]:

@@ -85,19 +85,20 @@ class Run:
         if self.results.of(**key):
             return
         measured = compute()
-        shared = {**self.provenance(), "repeats": len(measured)}
-        self.results.append([{**key, "repeat": i, **result, **shared} for i, result in enumerate(measured)])
+        names = measured[0]["metrics"]
         means = {
             f"table{table}/{name}/{row or 'real only'}/{column}": float(
                 np.mean([m["metrics"][name] for m in measured])
             )
-            for name in measured[0]["metrics"]
+            for name in names
         }
         from tfsergan import (
             training,
         )  # late: TensorFlow takes seconds, and `tfsergan report` needs none of it
 
         training.log_scalars(self.folder / "tensorboard" / "cells" / fold, means)
+        shared = {**self.provenance(), "repeats": len(measured)}
+        self.results.append([{**key, "repeat": i, **result, **shared} for i, result in enumerate(measured)])
 
     def provenance(self) -> dict[str, Any]:
         """What every result carries: paper, corpora, protocol, schedule, seed, versions."""
@@ -287,5 +288,4 @@ def hardware() -> dict[str, Any]:
         "system": platform.platform(),
         "machine": platform.machine(),
         "cores": os.cpu_count() or 0,
-        "op_determinism": True,
     }

@@ -68,7 +68,7 @@ class LabelRule:
             )
             raise TfserganError(
                 f"{where} is not the whole corpus that {self.source} describes:\n{table}\n"
-                "Complete the corpus, or ask for a part of it (allow_partial=True)."
+                "Complete the corpus, or load a part of it with `tfsergan.corpora.load(..., allow_partial=True)`."
             )
 
 

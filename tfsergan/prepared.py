@@ -119,7 +119,7 @@ def _build(
 
     try:
         if folder.exists():
-            report(f"The source of {folder.parent.name} has changed: preparing it again", 0, 1)
+            report(f"The source of {folder.parent.name} has changed: preparing it again", 1, 1)
             (folder / SOURCES).unlink(missing_ok=True)  # first, so that a set half removed is never used
             shutil.rmtree(folder)
         for rest in folder.parent.glob(f"incomplete.*_{folder.name}"):  # of a build that was killed
@@ -131,7 +131,7 @@ def _build(
         temporary = folder / f"{SOURCES}.new"
         temporary.write_text(json.dumps({"sha256": digest}), encoding="utf-8")
         temporary.replace(folder / SOURCES)
-    except OSError as error:
+    except (OSError, *_tf_errors()) as error:
         raise TfserganError(
             f"Preparing {folder} failed ({error}): check the space and permissions there, or choose another "
             "folder with --data-dir."

@@ -139,7 +139,7 @@ def save_weights(model: keras.Model, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         networks_of(model).save_weights(unfinished)
         unfinished.replace(folder / WEIGHTS)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise TfserganError(
             f"{folder / WEIGHTS}: can't be written ({first_line(error)}). Free disk space; the same command goes "
             "on from the last checkpoint."
@@ -157,7 +157,7 @@ def load_weights(model: keras.Model, folder: Path) -> None:
     """
     try:
         networks_of(model).load_weights(folder / WEIGHTS)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise TfserganError(
             f"{folder / WEIGHTS}: these weights can't be read ({first_line(error)}). "
             "Delete this file and repeat the command: only this stage is trained again."
@@ -201,10 +201,12 @@ class Checkpoint:
     def save(self, epoch: int) -> None:
         """Writes a checkpoint, then deletes those before it; the index file is written last."""
         self.epoch.assign(epoch)
-        path = self.folder / f"epoch-{epoch:06d}"
+        path, unfinished = self.folder / f"epoch-{epoch:06d}", self.folder / "unfinished"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.state.write(str(path))
+            self.state.write(str(unfinished))
+            for part in sorted(self.folder.glob("unfinished.*")):  # .data before .index
+                part.replace(part.with_name(part.name.replace("unfinished", path.name)))
         except (tf.errors.OpError, OSError) as error:
             raise TfserganError(
                 f"{path}: can't write a checkpoint ({first_line(error)}). Free disk space or choose another "

@@ -122,7 +122,7 @@ def _check_counts(emotions: Sequence[str], folder: Path) -> None:
     table = ", ".join(f"{letter} {found[letter]} of {count}" for letter, count in COUNTS.items())
     raise TfserganError(
         f"{folder} holds {len(emotions)} of EmoDB's {sum(COUNTS.values())} recordings ({table}): unpack the "
-        "archive again, or allow a partial corpus (the builder's allow_partial)."
+        "archive again, or load it with `tfsergan.corpora.load(..., allow_partial=True)`."
     )
 
 

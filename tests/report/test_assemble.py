@@ -263,7 +263,7 @@ def test_write_report_of_a_whole_run(tmp_path, finished_run):
 def test_the_report_shows_the_runs_own_settings(paper):
     """Hyper-parameters come from run.toml: the paper's TOML may have changed since."""
     run = run_of() | {"settings": {"generator_units": [7, 7], "batch_size": 13}}
-    shown = {name: text for name, text, _ in assemble.assumptions(paper, run)}
+    shown = {name: text for name, text, _ in assemble.hyperparameters(paper, run)}
     assert shown["generator_units"] == "7, 7"
     assert shown["batch_size"] == "13"
 

@@ -201,7 +201,7 @@ def write_report(
             if (path := folder / "figures" / f"figure{number}.png").exists()
         ],
         deviations=[*deviations, *paper.scan_notes],
-        assumptions=assumptions(paper, run),
+        assumptions=hyperparameters(paper, run),
         repeat_command=run.get("command", ""),
         versions=run["versions"],
     )
@@ -250,7 +250,7 @@ def summary(paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, A
     return pairs + [(key, str(value)) for key, value in run["hardware"].items()]
 
 
-def assumptions(paper: Paper, run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def hyperparameters(paper: Paper, run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Every hyper-parameter of the run with its source."""
     shown = []
     for name, value in paper.recorded(run).values_by_name.items():
