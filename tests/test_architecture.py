@@ -55,7 +55,10 @@ MODULES = dict(modules())
 def imports(name: str, path: Path) -> set[str]:
     """Every module that a file imports anywhere, in full names; `from a import b` counts as a.b if that is one."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    # Run as a script, a reproduction starts the command line; imported, it knows nothing of it.
+    tree.body = [node for node in tree.body if not ast.unparse(node).startswith("if __name__ == ")]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -143,7 +143,7 @@ def test_functionals_must_be_finite():
 
 
 def test_a_process_that_dies_is_explained_and_replaced():
-    with pytest.raises(TfserganError, match=r"process of 'fatal' died.*fewer --jobs"):
+    with pytest.raises(TfserganError, match=r"process of 'fatal' died.*close other programs"):
         list(functionals.map_processes(os._exit, [3], jobs=1, task="fatal"))
     assert list(functionals.map_processes(abs, [-1, 2], jobs=1, task="next")) == [1, 2]
 

@@ -157,8 +157,8 @@ def map_processes(
     except BrokenProcessPool as error:
         _processes.cache_clear()
         raise TfserganError(
-            f"A process of '{task}' died ({str(error).splitlines()[0]}). If memory ran short, try again with "
-            "fewer --jobs."
+            f"A process of '{task}' died ({str(error).splitlines()[0]}). If memory ran short, close other "
+            "programs and try again."
         ) from error
 
 
