@@ -21,7 +21,7 @@ from tfsergan.errors import TfserganError
 from tfsergan.progress import Report, silent
 
 WEIGHTS = "weights.weights.h5"
-OVERHEAD = 1.5  # a training step's time over that of its matrix products alone
+OVERHEAD = 2.0  # a training step's time over that of its matrix products alone
 
 
 def steps_an_epoch(smallest: int, batch_size: int) -> int:
