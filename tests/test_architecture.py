@@ -14,11 +14,12 @@ FOLDERS = {"tfsergan": "tfsergan", "reproductions": "tfsergan.reproductions", "d
 OUTSIDE = ("display", "cli")
 
 # What a module may import of ours: itself aside, the names (a package stands for all in it).
-LIGHT = {"errors", "progress", "_toml"}
+LIGHT = {"errors", "progress", "_toml", "files"}
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
     "_toml": set(),
+    "files": set(),
     "losses": LIGHT,
     "networks": LIGHT,
     "optimizers": LIGHT,

@@ -51,6 +51,7 @@ def test_the_order_does_not_depend_on_what_was_measured_first(tmp_path):
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
     assert not list(tmp_path.glob("*unfinished*"))
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_a_kill_at_any_byte_loses_the_last_cell_at_most(path):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tfsergan.progress import Report
+from tfsergan.progress import Report, silent
 
 LOG_EVERY = 15.0  # s between two lines about one task
 
@@ -16,7 +16,7 @@ LOG_EVERY = 15.0  # s between two lines about one task
 def shown(quiet: bool = False) -> Iterator[Report]:
     """A report that shows what it is told on standard error."""
     if quiet:
-        yield lambda task, done, total: None
+        yield silent
     elif sys.stderr.isatty():
         with live_bars() as report:
             yield report

@@ -22,6 +22,7 @@ import tomli_w
 from tfsergan import _toml, metrics
 from tfsergan.corpora import Corpus
 from tfsergan.errors import CorpusNotFound, TfserganError
+from tfsergan.files import write_atomically
 from tfsergan.papers import Paper, Settings
 from tfsergan.progress import Report, silent
 from tfsergan.results import Results
@@ -177,7 +178,7 @@ class Run:
             identity["corpora"] = {**there["corpora"], **identity["corpora"]}
         missing = {role: why for role, why in self.missing().items() if role not in identity["corpora"]}
         entry = {**identity, "missing": missing, "command": command, "hardware": hardware()}
-        write_text(path, tomli_w.dumps(entry))
+        write_atomically(path, tomli_w.dumps(entry).encode())
 
 
 def score(
@@ -259,13 +260,6 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str =
     if prefix == "run.overrides.":
         lines += [f"{prefix}{key}: {there[key]} there, not set now" for key in there if key not in here]
     return lines
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def digest(value: Any) -> str:

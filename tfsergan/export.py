@@ -15,6 +15,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from tfsergan import training
 from tfsergan.errors import TfserganError, UsageError
+from tfsergan.files import write_atomically
 from tfsergan.papers import Paper
 
 SCALERS = "scalers.json"
@@ -28,13 +29,10 @@ def save_scalers(
     folder: Path, source: MinMaxScaler, target: MinMaxScaler, features: Sequence[str], classes: Sequence[str]
 ) -> None:
     """Writes the fitted scalers of both domains beside the models that were trained with them, as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
     data: dict[str, Any] = {"classes": list(classes), "features": list(features)}
     for name, scaler in (("source", source), ("target", target)):
         data[name] = {"scale": scaler.scale_.tolist(), "offset": scaler.min_.tolist()}
-    unfinished = folder / f".{SCALERS}.{os.getpid()}"
-    unfinished.write_text(json.dumps(data), encoding="utf-8")
-    unfinished.replace(folder / SCALERS)
+    write_atomically(folder / SCALERS, json.dumps(data).encode())
 
 
 def load_scalers(folder: Path) -> dict[str, Any]:

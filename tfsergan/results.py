@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tfsergan.errors import TfserganError
+from tfsergan.files import write_atomically
 
 KEY = ("table", "row", "column", "fold")
 IDENTITY = ("corpora", "protocol", "schedule", "overrides", "seed", *KEY, "repeat")
@@ -44,9 +45,7 @@ class Results:
     def write(self) -> None:
         """Writes all rows in the order of their keys, whole or not at all."""
         self.rows.sort(key=lambda row: (cell(row), row["repeat"]))
-        unfinished = self.path.with_suffix(".unfinished")
-        unfinished.write_text("".join(map(line, self.rows)), encoding="utf-8")
-        unfinished.replace(self.path)
+        write_atomically(self.path, "".join(map(line, self.rows)).encode())
 
 
 def cell(row: dict) -> tuple[str, ...]:
@@ -91,7 +90,4 @@ def merge(path: Path, rows: Iterable[dict]) -> None:
     """Puts rows into a file of several runs' results, in place of those of the same run and cell."""
     there = read(path) if path.exists() else []
     kept = {json.dumps([row[name] for name in IDENTITY]): row for row in (*there, *rows)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text("".join(line(kept[key]) for key in sorted(kept)), encoding="utf-8")
-    unfinished.replace(path)
+    write_atomically(path, "".join(line(kept[key]) for key in sorted(kept)).encode())

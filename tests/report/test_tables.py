@@ -240,7 +240,7 @@ def test_write_makes_the_three_files_and_leaves_nothing_else(table, tmp_path):
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
-    from tfsergan.report import files
+    from tfsergan import files
 
     path = tmp_path / "file"
     path.write_bytes(b"old")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfsergan.report.files import write_atomically
+from tfsergan.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfsergan.report.files import write_atomically
+from tfsergan.files import write_atomically
 from tfsergan.report.tables import (
     Cell,
     Measured,

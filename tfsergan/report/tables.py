@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfsergan.errors import TfserganError
-from tfsergan.report.files import write_atomically
+from tfsergan.files import write_atomically
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
