@@ -1,18 +1,24 @@
 """What the builders of speech corpora share: features, configs, progress, and finding the corpus."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tfsergan.datasets import layout
 from tfsergan.errors import CorpusNotFound, TfserganError
 from tfsergan.features import functionals
 from tfsergan.progress import Report, silent
 
 SAMPLE_RATE = 16_000  # Hz, of every `audio` config
+
+TEXT = ("utterance", "speaker", "session", "gender", "emotion", "part", "text")
+RATINGS = ("valence", "activation", "dominance")
+"""What every example has beside its audio or features: text, and numbers that are NaN where there is no rating."""
 
 Item = TypeVar("Item")
 
@@ -41,18 +47,32 @@ def feature_config(features: str, cls: type[SpeechConfig] = SpeechConfig, **argu
 class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """A builder of utterances with speaker, session and emotion, as audio or as functionals.
 
-    Set `report` and `jobs` on an instance before `download_and_prepare`. Subclasses set `code_path` and
-    `pkg_dir_path` (an editable install would look in the wrong folder) and yield from `_examples`.
+    Set `report`, `jobs` and `allow_partial` on an instance before `download_and_prepare`. Subclasses set
+    `code_path` and `pkg_dir_path` (an editable install would look in the wrong folder), `homepage`, and, for a
+    corpus in the manual directory, `scan` and `LAYOUT`.
 
     Attributes:
         report: told about synthesis and extraction as they go on.
         jobs: processes; all cores if None.
+        allow_partial: take a corpus that is not whole.
         homepage: of the corpus.
+        LAYOUT: the files that belong in the corpus's folder, for messages.
+        split: the name of the one split.
+        extra: TFDS features of this corpus's own, filled from `Utterance.extra`.
     """
 
     report: Report = staticmethod(silent)
     jobs: int | None = None
+    allow_partial: bool = False
     homepage: str | None = None
+    LAYOUT: str = ""
+    split: str = "labelled"
+    extra: Mapping[str, tfds.features.FeatureConnector] = MappingProxyType({})
+
+    @staticmethod
+    def scan(folder: Path) -> layout.Scan:
+        """Reads the corpus's folder."""
+        raise NotImplementedError
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -84,12 +104,9 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
-                    "utterance": tfds.features.Text(),
-                    "speaker": tfds.features.Text(),
-                    "session": tfds.features.Text(),
-                    "gender": tfds.features.Text(),
-                    "emotion": tfds.features.Text(),
-                    "text": tfds.features.Text(),
+                    **{name: tfds.features.Text() for name in TEXT},
+                    **dict.fromkeys(RATINGS, np.float32),
+                    **self.extra,
                     **content,
                 }
             ),
@@ -97,20 +114,35 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             metadata=tfds.core.MetadataDict(),
         )
 
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        scan = self.scan(corpus_folder(dl_manager, self.name, self.LAYOUT))
+        if not scan.utterances:
+            raise CorpusNotFound(
+                f"The corpus {self.name} was not found: {scan.folder} holds none of {self.LAYOUT}."
+            )
+        if not self.allow_partial:
+            scan.require_whole()
+        return {self.split: self._generate_examples(scan.utterances)}
+
+    def _generate_examples(
+        self, utterances: Sequence[layout.Utterance]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        return self._examples(utterances, layout.read, self.name)
+
     def _examples(
         self,
         items: Sequence[Item],
-        metadata: Callable[[Item], dict[str, str]],
         read: Callable[[Item], functionals.Recording],
         task: str,
+        describe: Callable[[Item], layout.Utterance] = lambda utterance: utterance,
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """An example for each item, keyed by its utterance.
 
         Args:
-            items: whatever `read` and `metadata` take; picklable, and named by `str` in error messages.
-            metadata: gives an item's `utterance, speaker, session, gender, emotion, text`.
-            read: gives its audio at `SAMPLE_RATE`, in a process of its own.
+            items: whatever `read` takes; picklable, and named by `str` in error messages.
+            read: gives an item's audio, in a process of its own.
             task: names this part of the corpus to `report`.
+            describe: gives an item's utterance.
         """
         features = self.builder_config.features
         if features == "audio":
@@ -133,8 +165,10 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             )
             content = ({"features": row} for row in matrix)
         for item, columns in zip(items, content, strict=True):
-            example = metadata(item) | columns
-            yield example["utterance"], example
+            utterance = describe(item)
+            texts = {"utterance": utterance.id} | {name: getattr(utterance, name) for name in TEXT[1:]}
+            ratings = {name: np.float32(getattr(utterance, name)) for name in RATINGS}
+            yield utterance.id, {**texts, **ratings, **utterance.extra, **columns}
 
 
 def corpus_folder(dl_manager: tfds.download.DownloadManager, name: str, layout: str) -> Path:

@@ -46,6 +46,9 @@ def make_corpus(name: str, seed: int, per_cell: int = 3, labelled: bool = True):
         "ids": np.array([f"{name}-{i:04d}" for i in range(len(x))]),
         "speaker": np.array([f"{name}-speaker{s}" for s in speaker]),
         "session": np.array([f"session{s // 2 + 1}" for s in speaker]),
+        "gender": np.array([("female", "male")[s % 2] for s in speaker]),
+        "part": np.array([("improvised", "scripted")[i % 2] for i in range(len(x))]),
+        **dict.fromkeys(("valence", "activation", "dominance"), np.full(len(x), np.nan, np.float32)),
         "emotion": emotion if labelled else np.full(len(x), -1, np.int32),
     }
     return changed(

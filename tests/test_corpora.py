@@ -179,7 +179,7 @@ def test_a_killed_build_is_not_used_and_is_cleared_away(toy):
     folder = toy.data_dir / "feature_table" / "own-toy"
     assert list(folder.glob("incomplete.*"))
     assert len(toy.load()) == 20
-    assert [path.name for path in folder.iterdir()] == ["1.0.0"]
+    assert [path.name for path in folder.iterdir()] == ["1.1.0"]
 
 
 def test_a_second_process_waits_for_the_first_to_build(toy):
@@ -210,7 +210,11 @@ def test_a_data_dir_that_is_only_read_needs_no_lock(toy):
 )
 def test_what_any_builder_must_keep_is_checked(toy, monkeypatch, ids, x, message):
     text = np.array(["", ""])
-    examples = prepared.Examples(np.array(ids), text, text, text, np.array(x, np.float32), ("f", "g"))
+    texts = dict.fromkeys(("speaker", "session", "gender", "emotion", "part"), text)
+    ratings = dict.fromkeys(prepared.RATINGS, np.full(2, np.nan, np.float32))
+    examples = prepared.Examples(
+        np.array(ids), **texts, **ratings, x=np.array(x, np.float32), feature_names=("f", "g")
+    )
     monkeypatch.setattr(prepared, "read", lambda *_, **__: examples)
     with pytest.raises(TfserganError, match=f"toy.csv.*{message}"):
         toy.load(labels=None)

@@ -20,6 +20,9 @@ from tfsergan.features.functionals import FEATURE_SETS
 from tfsergan.label_rules import LabelRule, label_rule
 from tfsergan.progress import Report, silent
 
+COLUMNS = ("x", "ids", "speaker", "session", "gender", "part", *prepared.RATINGS)
+"""The arrays of a corpus that come from its examples as they are, one entry an utterance."""
+
 DEMO_PARTS = ("labelled", "source", "cross")
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -37,6 +40,9 @@ class Corpus:
         ids: (n,) str, unique; sorted as `load` gives them.
         speaker: (n,) str, "" where unknown.
         session: (n,) str, "" where unknown.
+        gender: (n,) str, "female", "male" or "".
+        part: (n,) str, how an utterance came about, such as "improvised" or "scripted"; "" where unknown.
+        valence, activation, dominance: (n,) float32, means over raters on the corpus's scale; NaN where unknown.
         classes: the emotions' names; () when unlabelled.
         emotion: (n,) int32, index into `classes`; -1 everywhere when unlabelled.
         fingerprint: 16 hex digits of the SHA-256 of all of the above but the names of corpus and set.
@@ -49,6 +55,11 @@ class Corpus:
     ids: np.ndarray
     speaker: np.ndarray
     session: np.ndarray
+    gender: np.ndarray
+    part: np.ndarray
+    valence: np.ndarray
+    activation: np.ndarray
+    dominance: np.ndarray
     classes: tuple[str, ...]
     emotion: np.ndarray
     fingerprint: str
@@ -75,7 +86,7 @@ class Corpus:
         rows = np.arange(len(self))[which]
         if len(np.unique(rows)) != len(rows):
             raise ValueError(f"{self.name}: a row is selected twice; utterances are unique")
-        part = {name: getattr(self, name)[rows] for name in ("x", "ids", "speaker", "session", "emotion")}
+        part = {name: getattr(self, name)[rows] for name in ("emotion", *COLUMNS)}
         return replace(self, **part, fingerprint=_fingerprint(self.classes, self.feature_names, **part))
 
 
@@ -117,13 +128,7 @@ def load(
     emotion = _emotion(examples, rule, source, allow_partial)
     rows = emotion >= 0 if rule else slice(None)
     classes = rule.classes if rule else ()
-    arrays = {
-        "x": examples.x[rows],
-        "ids": examples.ids[rows],
-        "speaker": examples.speaker[rows],
-        "session": examples.session[rows],
-        "emotion": emotion[rows],
-    }
+    arrays = {name: getattr(examples, name)[rows] for name in COLUMNS} | {"emotion": emotion[rows]}
     return Corpus(
         name=name,
         features=features,
@@ -151,10 +156,12 @@ def _emotion(
 def _fingerprint(classes: Sequence[str], feature_names: Sequence[str], **arrays: np.ndarray) -> str:
     digest = hashlib.sha256()
     labels = [*classes, ""]  # -1, unlabelled, is the last
-    text = [arrays["ids"], [labels[i] for i in arrays["emotion"]], arrays["speaker"], arrays["session"]]
+    text = [arrays["ids"], [labels[i] for i in arrays["emotion"]]]
+    text += [arrays[name] for name in ("speaker", "session", "gender", "part")]
     for column in (*text, classes, feature_names):
         digest.update("\0".join(column).encode() + b"\1")
-    digest.update(np.ascontiguousarray(arrays["x"], "<f4"))
+    for name in ("x", *prepared.RATINGS):
+        digest.update(np.ascontiguousarray(arrays[name], "<f4"))
     return digest.hexdigest()[:16]
 
 

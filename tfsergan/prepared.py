@@ -19,6 +19,8 @@ from tfsergan.progress import Report, silent
 SOURCES = "sources.json"  # written last into a built set; what it was built from
 WAIT = 0.5  # s between two tries for the lock
 BATCH = 512  # examples
+TEXT = ("utterance", "speaker", "session", "gender", "emotion", "part")
+RATINGS = ("valence", "activation", "dominance")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,12 @@ class Examples:
     ids: np.ndarray  # (n,) str
     speaker: np.ndarray  # (n,) str
     session: np.ndarray  # (n,) str
+    gender: np.ndarray  # (n,) str
     emotion: np.ndarray  # (n,) str, the corpus's own labels
+    part: np.ndarray  # (n,) str
+    valence: np.ndarray  # (n,) float32; NaN where there is no rating, as below
+    activation: np.ndarray  # (n,) float32
+    dominance: np.ndarray  # (n,) float32
     x: np.ndarray  # (n, d) float32
     feature_names: tuple[str, ...]
 
@@ -157,19 +164,13 @@ def _read_split(builder, split: str, report: Report) -> Examples:
     for i, batch in enumerate(data.as_numpy_iterator()):
         batches.append(batch)
         report(task, min((i + 1) * BATCH, n), n)
-    text = {
-        key: np.array([value.decode() for batch in batches for value in batch[key]], dtype=str)
-        for key in ("utterance", "speaker", "session", "emotion")
-    }
-    order = np.argsort(text["utterance"], kind="stable")
-    return Examples(
-        ids=text["utterance"][order],
-        speaker=text["speaker"][order],
-        session=text["session"][order],
-        emotion=text["emotion"][order],
-        x=np.concatenate([batch["features"] for batch in batches])[order],
-        feature_names=builder.feature_names,
-    )
+    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in ("features", *RATINGS)}
+    for name in TEXT:
+        columns[name] = np.array([value.decode() for batch in batches for value in batch[name]], dtype=str)
+    order = np.argsort(columns["utterance"], kind="stable")
+    columns = {name: values[order] for name, values in columns.items()}
+    renamed = {"ids": columns.pop("utterance"), "x": columns.pop("features")}
+    return Examples(**renamed, **columns, feature_names=builder.feature_names)
 
 
 def _tf_errors() -> tuple[type[Exception], ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
+from tfsergan.datasets import layout
 from tfsergan.datasets.common import SpeechBuilder, SpeechConfig, feature_config
 from tfsergan.datasets.demo_speech import script
 from tfsergan.datasets.demo_speech.synthesis import espeakng_loader, synthesize
@@ -29,8 +30,8 @@ class DemoSpeechConfig(SpeechConfig):
 class Builder(SpeechBuilder):
     """Builds the demo corpus; needs the extra `tfsergan[demo]` and nothing from the network."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}  # noqa: RUF012  (TFDS reads a plain dict)
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "Parts and ratings."}  # noqa: RUF012  (TFDS reads a plain dict)
     BUILDER_CONFIGS = [  # noqa: RUF012  (TFDS reads a plain list)
         feature_config("is10", DemoSpeechConfig),
         feature_config("is09", DemoSpeechConfig),
@@ -48,15 +49,16 @@ class Builder(SpeechBuilder):
     def _generate_examples(self, part: str) -> Iterator[tuple[str, dict[str, Any]]]:
         utterances = script.PARTS[part](self.builder_config.takes)
         read = functools.partial(synthesize, seed=self.builder_config.seed)
-        return self._examples(utterances, _metadata, read, f"demo/{part}")
+        return self._examples(utterances, read, f"demo/{part}", _described)
 
 
-def _metadata(utterance: script.Utterance) -> dict[str, str]:
-    return {
-        "utterance": utterance.id,
-        "speaker": utterance.voice.speaker,
-        "session": utterance.session,
-        "gender": utterance.voice.gender,
-        "emotion": utterance.emotion,
-        "text": utterance.text,
-    }
+def _described(utterance: script.Utterance) -> layout.Utterance:
+    return layout.Utterance(
+        id=utterance.id,
+        speaker=utterance.voice.speaker,
+        session=utterance.session,
+        gender=utterance.voice.gender,
+        emotion=utterance.emotion,
+        part=utterance.part,
+        text=utterance.text,
+    )

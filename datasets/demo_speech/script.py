@@ -76,7 +76,13 @@ class Production:
 
 @dataclasses.dataclass(frozen=True)
 class Utterance:
-    """One line of the script; `emotion` is "" where it is unlabelled, `session` is "" where there is none."""
+    """One line of the script.
+
+    Attributes:
+        session: "" where there is none.
+        emotion: "" where it is unlabelled.
+        part: "improvised" or "scripted", in name only: both are acted alike; "" where there are no parts.
+    """
 
     id: str
     text: str
@@ -84,6 +90,7 @@ class Utterance:
     session: str
     emotion: str
     production: Production
+    part: str = ""
 
     def __str__(self) -> str:
         return self.id
@@ -245,6 +252,7 @@ def _acted(
             f"{session}{place // 2 + 1}",
             emotion,
             production,
+            "improvised" if number % 2 else "scripted",
         )
         for place, voice in enumerate(voices)
         for number, text in enumerate(sentences, start=1)

@@ -30,8 +30,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             `download_and_prepare` for its rows.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}  # noqa: RUF012  (TFDS reads a plain dict)
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "Parts and ratings."}  # noqa: RUF012  (TFDS reads a plain dict)
     # TFDS would look beside the package's root, which an editable install keeps elsewhere.
     code_path = epath.Path(__file__)
     pkg_dir_path = code_path.parent
@@ -61,6 +61,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "session": text,
                     "gender": text,
                     "emotion": text,
+                    "part": text,
+                    **dict.fromkeys(tables.RATINGS, tf.float32),
                     "features": tfds.features.Tensor(shape=(len(names),), dtype=tf.float32),
                 }
             ),
@@ -84,6 +86,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "session": str(table.session[i]),
                     "gender": str(table.gender[i]),
                     "emotion": str(table.emotion[i]),
+                    "part": str(table.part[i]),
+                    **{name: values[i] for name, values in table.ratings.items()},
                     "features": table.x[i],
                 },
             )

@@ -4,6 +4,7 @@ A table is read whole or refused: every fault names the file, the data row (from
 column, and what to do about it.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +22,18 @@ from tfsergan.features.functionals import FEATURE_SETS
 SUFFIXES = (".parquet", ".csv", ".arff")
 
 METADATA = (
-    "utterance", "speaker", "session", "gender", "emotion", "improvised", "valence", "activation",
+    "utterance", "speaker", "session", "gender", "emotion", "part", "improvised", "valence", "activation",
     "dominance", "start", "end", "id_certain", "file", "name", "frameTime",
 )  # fmt: skip
 """Columns that describe an utterance; every other column is a feature."""
 
+RATINGS = ("valence", "activation", "dominance")
+"""Columns of numbers about an utterance; an empty cell is no rating."""
+
 LONGEST_TEXT = 1000  # characters in a metadata cell; more means that the wrong column was read
 
-_KEPT = ("utterance", "speaker", "session", "gender", "emotion")
+_KEPT = ("utterance", "speaker", "session", "gender", "emotion", "part", "improvised", *RATINGS)
+_MAY_HAVE_GAPS = ("gender", "part", "improvised", *RATINGS)
 _NUMBERED = re.compile(r"(f|x|v|feat|feature|col|column|var|att|attribute|unnamed:)?[ _]?\d+", re.IGNORECASE)
 
 
@@ -40,6 +45,8 @@ class FeatureTable:
     speaker: np.ndarray  # (n,) str
     session: np.ndarray  # (n,) str; the speaker where the table has no session
     gender: np.ndarray  # (n,) str
+    part: np.ndarray  # (n,) str: "improvised", "scripted" or what the column `part` says
+    ratings: dict[str, np.ndarray]  # of `RATINGS`, each (n,) float32; NaN where there is none
     emotion: np.ndarray  # (n,) str, as the table writes it; "" everywhere in an unlabelled table
     feature_names: tuple[str, ...]  # d names
     x: np.ndarray  # (n, d) float32, finite
@@ -83,12 +90,15 @@ def read_table(path: Path) -> FeatureTable:
     text = _complete(plan, text)
     _check_text(path, plan, text)
     _check_finite(path, plan, text["utterance"], x)
+    ratings = {name: _ratings(path, plan, text, name) for name in RATINGS}
     columns = {name: np.array(values) for name, values in text.items()}
     return FeatureTable(
         ids=columns["utterance"],
         speaker=columns["speaker"],
         session=columns["session"],
         gender=columns["gender"],
+        part=np.array(_parts(path, plan, text)),
+        ratings=ratings,
         emotion=columns["emotion"],
         feature_names=plan.feature_names,
         x=x,
@@ -328,7 +338,7 @@ def _check_text(path: Path, plan: _Plan, text: dict[str, list[str]]) -> None:
                 raise fault(path, problem, "check that the columns are in place", row=row, column=column)
         # A column that is empty throughout says "unknown"; an utterance can never be that.
         gaps = [row for row, value in enumerate(values) if not value]
-        if gaps and name != "gender" and (name == "utterance" or len(gaps) < len(values)):
+        if gaps and name not in _MAY_HAVE_GAPS and (name == "utterance" or len(gaps) < len(values)):
             raise fault(
                 path,
                 f"the cell is empty, as in {len(gaps)} of {len(values)} rows",
@@ -345,6 +355,44 @@ def _check_text(path: Path, plan: _Plan, text: dict[str, list[str]]) -> None:
                 path, problem, "remove one of the two rows", row=row, utterance=name, column="utterance"
             )
         first[name] = row
+
+
+_PARTS = {"true": "improvised", "1": "improvised", "false": "scripted", "0": "scripted", "": ""}
+
+
+def _parts(path: Path, plan: _Plan, text: dict[str, list[str]]) -> list[str]:
+    """The column `part`, else what a column `improvised` of true and false says."""
+    if "part" in plan.text:
+        return text["part"]
+    for row, value in enumerate(text["improvised"]):
+        if value.lower() not in _PARTS:
+            raise fault(
+                path,
+                f"{value[:40]!r} is neither true nor false",
+                "write True for improvised and False for scripted speech",
+                row=row,
+                utterance=text["utterance"][row],
+                column="improvised",
+            )
+    return [_PARTS[value.lower()] for value in text["improvised"]]
+
+
+def _ratings(path: Path, plan: _Plan, text: dict[str, list[str]], name: str) -> np.ndarray:
+    """A column of numbers (n,) float32, NaN where the cell is empty."""
+    numbers = np.full(len(text[name]), np.nan, np.float32)
+    for row, value in enumerate(text[name]):
+        if value:
+            if not _is_number(value) or not math.isfinite(float(value)):
+                raise fault(
+                    path,
+                    f"{value[:40]!r} is no rating",
+                    "write the mean over raters as a number, or leave the cell empty",
+                    row=row,
+                    utterance=text["utterance"][row],
+                    column=name,
+                )
+            numbers[row] = float(value)
+    return numbers
 
 
 def _check_finite(path: Path, plan: _Plan, ids: list[str], x: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -48,8 +49,8 @@ Signal = Path | Recording
 """What `extract` reads by default: an audio file, or audio in memory."""
 
 
-def read_signal(signal: Signal) -> Recording:
-    """The audio of a file (channels averaged), or a recording as it is.
+def read_signal(signal: Signal, start: float = 0.0, end: float = math.inf) -> Recording:
+    """The audio of a file (channels averaged) from `start` to `end` in seconds, or a recording as it is.
 
     Raises:
         TfserganError: the file is not there, or is not audio that libsndfile reads.
@@ -61,7 +62,11 @@ def read_signal(signal: Signal) -> Recording:
     except ImportError as error:
         raise _not_installed("soundfile") from error
     try:
-        samples, sample_rate = soundfile.read(str(signal), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(str(signal)) as file:
+            sample_rate, first = file.samplerate, round(start * file.samplerate)
+            file.seek(min(first, file.frames))
+            frames = -1 if end == math.inf else max(0, round(end * sample_rate) - first)
+            samples = file.read(frames, dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
         raise TfserganError(
             f"{signal} cannot be read as audio ({error}): copy or download it again, or remove it."
