@@ -46,8 +46,8 @@ def test_adversarial_stays_finite_for_large_logits():
 def test_cycle_by_hand():
     x = np.array([[[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]]], np.float32)
     back = np.array([[[1.0, 0.0], [3.0, 5.0]], [[1.0, 1.0], [1.0, 1.0]]], np.float32)
-    np.testing.assert_allclose(losses.cycle(x, back), [(0 + 4 + 0 + 1) / 4, 1.0])
-    np.testing.assert_array_equal(losses.cycle(x, x), [0.0, 0.0])
+    np.testing.assert_allclose(losses.reconstruction(x, back), [(0 + 4 + 0 + 1) / 4, 1.0])
+    np.testing.assert_array_equal(losses.reconstruction(x, x), [0.0, 0.0])
 
 
 def test_classification_by_hand():

@@ -1,5 +1,6 @@
 """The papers' classifiers behind one fit and predict."""
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 import tensorflow as tf
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.svm import SVC
 
 from tfsergan import losses
 from tfsergan.errors import TfserganError
@@ -14,19 +17,23 @@ from tfsergan.networks import multiply_adds, parallel_mlp
 from tfsergan.optimizers import FusedAdam
 from tfsergan.progress import Report, silent
 
+GRAM_LIMIT = 6 * 2**30  # bytes of a kernel matrix: some 28 000 vectors
+
 
 @dataclass
 class DNN:
     """A feed-forward classifier, repeated from several seeds that train side by side along a leading axis.
 
-    Leaky ReLU, dropout, Adam on softmax cross-entropy, every repeat with its own initial weights and its own
-    order of the data. No repeat sees another; they share one seed of dropout, the first.
+    Dropout, Adam on softmax cross-entropy, every repeat with its own initial weights and its own order of the data.
+    No repeat sees another; they share one seed of dropout, the first.
 
     Args:
         units: neurons of each hidden layer.
         seeds: one integer a repeat.
         hidden_layers, dropout, learning_rate, batch_size, epochs: as named.
         updates: train for the epochs that come nearest to so many updates instead; 0 for `epochs`.
+        activation, leaky_relu_slope, batch_norm: as of `networks.parallel_mlp`.
+        l2: weight of the squared kernels in the loss.
     """
 
     units: int
@@ -37,30 +44,53 @@ class DNN:
     batch_size: int = 64
     epochs: int = 70
     updates: int = 0
+    activation: str = "leaky_relu"
     leaky_relu_slope: float = 0.2
+    batch_norm: bool = False
+    l2: float = 0.0
     network: keras.Model | None = field(default=None, init=False, repr=False)
 
     def fit(
-        self, x: np.ndarray, y: np.ndarray, *, task: str = "classifier", report: Report = silent
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        *,
+        keep_best_on: tuple[np.ndarray, np.ndarray] | None = None,
+        task: str = "classifier",
+        report: Report = silent,
     ) -> "DNN":
-        """Trains on vectors (n, D) with labels (n,) in 0 .. classes - 1."""
-        classes = int(np.max(y)) + 1
-        hidden = [self.units] * self.hidden_layers
+        """Trains on vectors with labels in 0 .. classes - 1.
+
+        Args:
+            x: (n, D), or (repeats, n, D) where every repeat has vectors of its own.
+            y: (n,) or (repeats, n).
+            keep_best_on: vectors (m, D) and labels (m,); of each repeat the weights after the epoch with the best
+                accuracy on these are kept, the first of equals. None keeps the last epoch's.
+            task: name in progress and errors.
+            report: told after each epoch.
+        """
         self.network = parallel_mlp(
-            x.shape[1],
-            hidden,
-            classes,
+            x.shape[-1],
+            [self.units] * self.hidden_layers,
+            int(np.max(y)) + 1,
             seeds=self.seeds,
             dropout=self.dropout,
+            hidden=self.activation,
             leaky_relu_slope=self.leaky_relu_slope,
+            batch_norm=self.batch_norm,
         )
         optimizer = FusedAdam(self.learning_rate)
         optimizer.build(self.network.trainable_variables)
         run_epoch = self._epoch_function(optimizer, tf.constant(x, tf.float32), tf.constant(y, tf.int32))
-        epochs = self.epochs_of(len(x))
+        epochs = self.epochs_of(x.shape[-2])
+        best = Best(self, *keep_best_on) if keep_best_on else None
         for epoch in range(epochs):
             run_epoch(tf.constant(epoch))
+            if best:
+                best.update()
             report(task, epoch + 1, epochs)
+        if best:
+            self.network.set_weights(best.weights)
         if not all(np.isfinite(weight).all() for weight in self.network.get_weights()):
             raise TfserganError(
                 f"{task}: the classifier's weights are no longer finite. Try a lower learning rate (--set)."
@@ -81,12 +111,17 @@ class DNN:
 
     def _epoch_function(self, optimizer: keras.optimizers.Optimizer, x: tf.Tensor, y: tf.Tensor):
         """One pass over the data as one graph, since a step of a small network costs less than its launch."""
-        n, batch_size = x.shape[0], self.batch_size
+        n, batch_size = x.shape[-2], self.batch_size
+        kernels = [v for v in self.network.trainable_variables if v.path.endswith("kernel")]
+
+        gather = functools.partial(tf.gather, batch_dims=len(y.shape) - 1)  # 1 where each repeat has its own
 
         def step(rows: tf.Tensor) -> None:
             with tf.GradientTape() as tape:
-                logits = self.network(tf.gather(x, rows), training=True)  # (R, B, classes)
-                loss = tf.reduce_sum(losses.classification(logits, tf.gather(y, rows)))
+                logits = self.network(gather(x, rows), training=True)  # (R, B, classes)
+                loss = tf.reduce_sum(losses.classification(logits, gather(y, rows)))
+                if self.l2:
+                    loss += self.l2 * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
             variables = self.network.trainable_variables
             optimizer.apply(tape.gradient(loss, variables), variables)
 
@@ -105,3 +140,61 @@ class DNN:
             raise ValueError("fit the classifier first")
         vectors = np.broadcast_to(x.astype(np.float32), (len(self.seeds), *x.shape))
         return np.argmax(self.network(vectors, training=False), axis=-1)
+
+
+class Best:
+    """The weights of each repeat of a `DNN` after its best epoch.
+
+    Args:
+        dnn: in training.
+        x: (m, D) vectors to be judged on.
+        y: (m,) their labels.
+    """
+
+    def __init__(self, dnn: DNN, x: np.ndarray, y: np.ndarray):
+        self.dnn, self.x, self.y = dnn, x, y
+        self.accuracy = np.full(len(dnn.seeds), -1.0)
+        self.weights = dnn.network.get_weights()
+
+    def update(self) -> None:
+        """Takes over the weights of the repeats that have become better."""
+        accuracy = np.mean(self.dnn.predict(self.x) == self.y, axis=1)
+        better = accuracy > self.accuracy
+        self.accuracy[better] = accuracy[better]
+        for kept, now in zip(self.weights, self.dnn.network.get_weights(), strict=True):
+            kept[better] = now[better]
+
+
+@dataclass
+class SVM:
+    """scikit-learn's support vector classifier with a radial basis function kernel.
+
+    The kernel matrix is computed at once as a matrix product, tens of times faster than libsvm's own, where it fits
+    into `GRAM_LIMIT` bytes; its values differ from libsvm's in the last bits.
+
+    Args:
+        C: weight of the errors.
+        gamma: of the kernel exp(-gamma |a - b|^2); 0 for 1 / D.
+    """
+
+    C: float = 10.0
+    gamma: float = 0.0
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> "SVM":
+        """Trains on vectors (n, D) with labels (n,)."""
+        self.width = self.gamma or 1 / x.shape[1]
+        self.vectors = x if 8 * len(x) ** 2 <= GRAM_LIMIT else None
+        if self.vectors is None:
+            self.model = SVC(C=self.C, gamma=self.width, cache_size=2000).fit(x, y)
+        else:
+            self.model = SVC(C=self.C, kernel="precomputed").fit(rbf_kernel(x, gamma=self.width), y)
+            self.vectors = x[self.model.support_]  # all that a prediction needs
+        return self
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Labels (n,) of vectors (n, D)."""
+        if self.vectors is None:
+            return self.model.predict(x)
+        gram = np.zeros((len(x), self.model.shape_fit_[0]))
+        gram[:, self.model.support_] = rbf_kernel(x, self.vectors, gamma=self.width)
+        return self.model.predict(gram)

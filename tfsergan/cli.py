@@ -243,7 +243,8 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
         display.import_tensorflow()
         from tfsergan.evaluation import Run
 
-        corpora = load_corpora(spec, names, options["manual_dir"], options["data_dir"], report)
+        needed = {role: names[role] for role in spec.needed(numbers)}
+        corpora = load_corpora(spec, needed, options["manual_dir"], options["data_dir"], report)
         run = Run(
             folder=out or Path("runs") / paper,
             paper=spec,
@@ -287,7 +288,8 @@ def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir,
     """The corpus of each role, or the error that says that it is not there.
 
     Raises:
-        TfserganError: the labelled corpus is not there, or features differ between corpora.
+        CorpusNotFound: one that every table needs, or all of them.
+        TfserganError: one feature set has other columns in another corpus.
     """
     from tfsergan import corpora
 
@@ -296,19 +298,28 @@ def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir,
         rule = paper.roles[role].rule(name)
         try:
             loaded[role] = corpora.load(
-                name, paper.features, rule, manual_dir=manual_dir, data_dir=data_dir, report=report
+                name,
+                paper.features_of(role, name),
+                rule,
+                manual_dir=manual_dir,
+                data_dir=data_dir,
+                report=report,
             )
         except CorpusNotFound as error:
-            if role == "labelled":
+            if all(role in table.needs for table in paper.tables):
                 raise
             loaded[role] = error
-    first = loaded["labelled"]
-    for role, corpus in loaded.items():
-        if not isinstance(corpus, CorpusNotFound) and corpus.feature_names != first.feature_names:
-            raise TfserganError(
-                f"{corpus.name} ({role}) has other features than {first.name}; "
-                "prepare both with one feature set."
-            )
+    found = [(role, corpus) for role, corpus in loaded.items() if not isinstance(corpus, CorpusNotFound)]
+    if not found:
+        raise next(iter(loaded.values()))
+    for i, (role, corpus) in enumerate(found):
+        for _, other in found[:i]:
+            alike = corpus.features == other.features
+            if alike and corpus.feature_names != other.feature_names:
+                raise TfserganError(
+                    f"{corpus.name} ({role}) has other features than {other.name}; "
+                    "prepare both with one feature set."
+                )
     return loaded
 
 
@@ -425,12 +436,15 @@ def report(run: Path, collect: Path | None) -> None:
 @click.option(
     "--fold", default=None, help="Whose generators.  [default: the one of the whole corpus, else the first]"
 )
-@click.option("--setting", default=None, help="Which GAN, such as lambda_cls=2.  [default: the first]")
+@click.option(
+    "--setting", default=None, help="Which GAN, such as lambda_cls=2 or adan-0.  [default: the first]"
+)
 def export(run: Path, to: Path, fold: str | None, setting: str | None) -> None:
-    """Write a RUN's generators as a TensorFlow SavedModel with signature `transfer`, and a card.
+    """Write a RUN's generators as a TensorFlow SavedModel, and a card that says how to call it.
 
     \b
       tfsergan export runs/bao2019 --to generators --setting lambda_cls=2 --fold all
+      tfsergan export runs/yi2019 --to sampler --setting adan-0 --fold acted-03
     """
     import importlib
 
@@ -442,7 +456,7 @@ def export(run: Path, to: Path, fold: str | None, setting: str | None) -> None:
     entry = evaluation.read_run(run)
     script = importlib.import_module(f"tfsergan.reproductions.{entry['run']['paper']}")
     folder = script.export_generators(run, entry, to, fold, setting)
-    click.echo(f"{folder}: SavedModel with signature `transfer`; {folder}/README.md says how to use it")
+    click.echo(f"{folder}: SavedModel; {folder}/README.md says how to use it")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ class Run:
         paper, settings, schedule, protocol: what is reproduced and how.
         overrides: settings changed by hand, as typed.
         seed: the base of every seed.
-        corpora: a corpus by role; where it is not there, the error that says so.
+        corpora: a corpus by role; where it is not there, the error that says so; roles that nothing asked for needs
+            may be left out.
         report: called as work proceeds.
     """
 
@@ -71,7 +72,7 @@ class Run:
 
     def has(self, *roles: str) -> bool:
         """Whether all these roles have their corpus."""
-        return all(isinstance(self.corpora[role], Corpus) for role in roles)
+        return all(isinstance(self.corpora.get(role), Corpus) for role in roles)
 
     def seed_of(self, *names: object) -> int:
         """The seed of something: from the base seed, the paper and what it is, whatever else runs."""
@@ -165,9 +166,10 @@ class Run:
     def claim(self, command: str) -> None:
         """Writes `run.toml`, or checks that the one there is of the same run."""
         path = self.folder / "run.toml"
-        identity = self.identity()
+        identity, missing_there = self.identity(), {}
         if path.exists():
             there = read_run(self.folder)
+            missing_there = there.get("missing", {})
             different = differences(there, identity)
             if different:
                 raise TfserganError(
@@ -176,7 +178,8 @@ class Run:
                     + "\nGive this run a folder of its own: --out FOLDER."
                 )
             identity["corpora"] = {**there["corpora"], **identity["corpora"]}
-        missing = {role: why for role, why in self.missing().items() if role not in identity["corpora"]}
+        missing = {**missing_there, **self.missing()}
+        missing = {role: why for role, why in missing.items() if role not in identity["corpora"]}
         entry = {**identity, "missing": missing, "command": command, "hardware": hardware()}
         write_atomically(path, tomli_w.dumps(entry).encode())
 

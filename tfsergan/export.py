@@ -19,9 +19,11 @@ from tfsergan.files import write_atomically
 from tfsergan.papers import Paper
 
 SCALERS = "scalers.json"
+DECODER_MAP = "decoder.json"
+SAMPLE_ARGUMENTS = ((tf.string, "emotion"), (tf.int32, "n"), (tf.int32, "seed"))
 INTENDED_USE = (
-    "Research on data augmentation for speech emotion recognition: turns functionals of any speech into functionals "
-    "as of an emotion. Not for judging people, and no substitute for recordings of the emotion."
+    "Research on data augmentation for speech emotion recognition: gives functionals as of emotional speech. Not for "
+    "judging people, and no substitute for recordings of the emotion."
 )
 
 
@@ -83,10 +85,10 @@ def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[
     corpora = {
         role: f"{c['name']}, {c['utterances']} utterances"
         for role, c in run["corpora"].items()
-        if role != "cross"
+        if role != "cross" and (role in fold or fold.partition("-")[0] not in run["corpora"])
     }
     return {
-        "title": f"Emotion style transfer generators, {paper.name}",
+        "title": f"Generators of {paper.name}",
         "paper": paper.citation,
         "intended_use": INTENDED_USE,
         "fold": fold,
@@ -123,28 +125,147 @@ class Transfer(keras.Model):
         return dict(zip(classes, tf.unstack(raw), strict=True))
 
 
+class Sample(keras.Model):
+    """An emotion, a number and a seed to so many raw synthetic vectors of that emotion: the dotted line of ADAN.
+
+    Args:
+        adan: has `generate`, `decoder_R` and `latent`, see `tfsergan.methods.yi2019`.
+        decoder_map: as of `load_decoder_map`.
+    """
+
+    def __init__(self, adan: keras.Model, decoder_map: Mapping[str, Any]):
+        super().__init__()
+        self.adan = adan
+        self.decoder_map = decoder_map
+        self.built = True
+
+    def call(self, emotion: tf.Tensor, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        classes, m = self.decoder_map["classes"], self.decoder_map
+        known = tf.equal(tf.constant(classes), emotion)
+        tf.debugging.assert_equal(tf.reduce_any(known), True, f"emotion is one of {', '.join(classes)}")
+        index = tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
+        z = tf.random.stateless_normal((n, self.adan.latent), tf.stack([seed, index]))
+        vectors = self.adan.decoder_R(self.adan.generate(tf.fill((n,), index), z), training=False)
+        return tf.gather(vectors, m["position"], axis=1) * m["scale"] + m["offset"]
+
+
+def save_decoder_map(
+    folder: Path,
+    constant: Mapping[str, float],
+    affine: Mapping[str, tuple[float, float]],
+    features: Sequence[str],
+    classes: Sequence[str],
+) -> None:
+    """Writes how raw features come from a decoder's outputs, as JSON.
+
+    Args:
+        folder: of the models that were trained with it.
+        constant: features that the models never see, and their value.
+        affine: the decoder's outputs in their order, and the (scale, offset) of each.
+        features: all of them, in the corpus's order.
+        classes: names of the emotions.
+    """
+    data = {"classes": [*classes], "features": [*features], "constant": {**constant}, "affine": {**affine}}
+    write_atomically(folder / DECODER_MAP, json.dumps(data).encode())
+
+
+def load_decoder_map(folder: Path) -> dict[str, Any]:
+    """What `save_decoder_map` wrote: `classes`, `features`, `kept` (the decoder's), `position`, `scale`, `offset`.
+
+    A raw feature is the decoder's output at its `position`, times `scale`, plus `offset`.
+
+    Raises:
+        TfserganError: missing or damaged.
+    """
+    try:
+        data = json.loads((folder / DECODER_MAP).read_text(encoding="utf-8"))
+        kept = list(data["affine"])
+        place = {name: i for i, name in enumerate(kept)}
+        pairs = [data["affine"].get(name) or (0.0, data["constant"][name]) for name in data["features"]]
+        scale, offset = np.array(pairs, np.float32).T
+        position = np.array([place.get(name, 0) for name in data["features"]], np.int32)
+        return {**data, "kept": kept, "position": position, "scale": scale, "offset": offset}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TfserganError(
+            f"{folder / DECODER_MAP}: can't be read ({error}). Repeat `tfsergan reproduce` in another folder."
+        ) from error
+
+
 def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapping[str, Any]) -> Path:
-    """Writes a SavedModel with the signature `transfer`, `card.toml` and `README.md` into a new folder.
+    """Writes style transfer generators as a SavedModel with the signature `transfer`.
 
     Args:
         generator: G of all emotions, (E, n, D) to (E, n, D).
         models: the fold's folder, which holds its scalers.
         to: folder to make; an existing one that is not empty is refused.
-        card: what the reader needs to know; features, classes and signature are added.
+        card: what the reader needs to know; features and classes are added.
 
     Raises:
         TfserganError: the folder is in use, or can't be written.
     """
+    scalers = load_scalers(models)
+    card = {**card, "classes": scalers["classes"], "features": scalers["features"]}
+    signature = [tf.TensorSpec((None, len(scalers["features"])), tf.float32, name="features")]
+    usage = [
+        f"# x: (n, {len(card['features'])}) float32, raw, in the order of `features` in card.toml",
+        "synthetic = transfer(features=x)",
+        f"# one entry an emotion ({', '.join(card['classes'])}), each of the shape of x, raw",
+        f'synthetic["{card["classes"][0]}"]',
+    ]
+    return export_model(Transfer(generator, scalers), "transfer", signature, usage, to, card)
+
+
+def export_sampler(
+    adan: keras.Model, decoder_map: Mapping[str, Any], to: Path, card: Mapping[str, Any]
+) -> Path:
+    """Writes generator and decoder of an ADAN as a SavedModel with the signature `sample(emotion, n, seed)`.
+
+    Args:
+        adan: trained.
+        decoder_map: as of `load_decoder_map`.
+        to, card: as of `export_generators`.
+
+    Raises:
+        TfserganError: the folder is in use, or can't be written.
+    """
+    card = {**card, "classes": decoder_map["classes"], "features": decoder_map["features"]}
+    signature = [tf.TensorSpec((), kind, name) for kind, name in SAMPLE_ARGUMENTS]
+    usage = [
+        f'made = sample(emotion=tf.constant("{card["classes"][0]}"), n=tf.constant(5), seed=tf.constant(0))',
+        f"# emotions: {', '.join(card['classes'])}; the same seed gives the same vectors",
+        f'made["features"]  # (5, {len(card["features"])}) float32, raw, in the order of `features` in card.toml',
+    ]
+    return export_model(Sample(adan, decoder_map), "sample", signature, usage, to, card)
+
+
+def export_model(
+    model: keras.Model,
+    endpoint: str,
+    signature: Sequence[tf.TensorSpec],
+    usage: Sequence[str],
+    to: Path,
+    card: Mapping[str, Any],
+) -> Path:
+    """Writes a model's call as a SavedModel, with `card.toml` and `README.md`, into a new folder.
+
+    Args:
+        model: not trained any more.
+        endpoint: name of the signature and of the attribute.
+        signature: its arguments.
+        usage: lines of Python that call it.
+        to, card: as of `export_generators`.
+    """
     to = to.resolve()
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise TfserganError(f"{to}: is there already. Choose a new folder with --to, or delete it.")
-    scalers = load_scalers(models)
-    model = Transfer(generator, scalers)
     unfinished = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         unfinished.mkdir(parents=True)
-        write_saved_model(model, unfinished, len(scalers["features"]))
-        write_card(unfinished, {**card, "classes": scalers["classes"], "features": scalers["features"]})
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint(endpoint, model.call, input_signature=list(signature))
+        archive.write_out(str(unfinished), verbose=False)
+        write_card(unfinished, card, endpoint, usage)
         if to.exists():
             to.rmdir()
         unfinished.replace(to)
@@ -157,41 +278,13 @@ def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapp
     return to
 
 
-def write_saved_model(model: Transfer, folder: Path, features: int) -> None:
-    """Exports a model's call on raw features (n, D) as signature and attribute `transfer`."""
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    signature = [tf.TensorSpec((None, features), tf.float32, name="features")]
-    archive.add_endpoint("transfer", model.call, input_signature=signature)
-    archive.write_out(str(folder), verbose=False)
-
-
-def write_card(folder: Path, card: Mapping[str, Any]) -> None:
+def write_card(folder: Path, card: Mapping[str, Any], endpoint: str, usage: Sequence[str]) -> None:
     """The model card twice: TOML for programs, Markdown for people."""
-    (folder / "card.toml").write_text(tomli_w.dumps(dict(card)), encoding="utf-8")
+    (folder / "card.toml").write_text(tomli_w.dumps({**card, "signature": endpoint}), encoding="utf-8")
     rows = [f"| {key} | {value} |" for key, value in flat(card) if key not in ("classes", "features")]
-    text = [
-        f"# {card['title']}",
-        "",
-        card["intended_use"],
-        "",
-        "| | |",
-        "|---|---|",
-        *rows,
-        "",
-        "## Use",
-        "",
-        "```python",
-        "import tensorflow as tf",
-        "",
-        'transfer = tf.saved_model.load("FOLDER").signatures["transfer"]',
-        f"# x: (n, {len(card['features'])}) float32, raw, in the order of `features` in card.toml",
-        "synthetic = transfer(features=x)",
-        f"# one entry an emotion ({', '.join(card['classes'])}), each of the shape of x, raw",
-        f'synthetic["{card["classes"][0]}"]',
-        "```",
-        "",
-    ]
+    text = [f"# {card['title']}", "", card["intended_use"], "", "| | |", "|---|---|", *rows, "", "## Use", ""]
+    text += ["```python", "import tensorflow as tf", ""]
+    text += [f'{endpoint} = tf.saved_model.load("FOLDER").signatures["{endpoint}"]', *usage, "```", ""]
     (folder / "README.md").write_text("\n".join(text), encoding="utf-8")
 
 

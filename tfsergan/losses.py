@@ -1,7 +1,7 @@
-"""Losses of the adversarial methods, one value an element of the leading axis.
+"""Losses of the adversarial methods: means over a batch, one value for each element of the axes before it.
 
-Every function takes tensors with a leading axis of independent problems (such as one an emotion) and averages
-over all other axes, so that the caller sees and sums one loss a problem.
+A leading axis of independent problems (such as one an emotion) is kept, so that the caller sees and sums one loss
+a problem; without one the loss is a scalar. `...` in the shapes is that axis, or nothing.
 """
 
 from keras import ops
@@ -14,35 +14,35 @@ def adversarial(logits, label: float):
     the smoothed label of Salimans et al. 2016, sec. 3.4, where `label` is not 0 or 1.
 
     Args:
-        logits: (E, B, 1).
+        logits: (..., B, 1).
         label: in [0, 1].
 
-    Returns: (E,).
+    Returns: (...).
     """
     # softplus(z) - label * z, the form that stays finite for large |z|.
-    return ops.mean(ops.softplus(logits) - label * logits, axis=(1, 2))
+    return ops.mean(ops.softplus(logits) - label * logits, axis=(-2, -1))
 
 
-def cycle(x, reconstruction):
-    """Mean squared error between vectors and what came back; Zhu et al. 2017 with a squared norm.
+def reconstruction(x, back):
+    """Mean squared error between vectors and what came back from a cycle or an autoencoder.
 
     Args:
-        x, reconstruction: (E, B, D).
+        x, back: (..., B, D).
 
-    Returns: (E,).
+    Returns: (...).
     """
-    return ops.mean(ops.square(reconstruction - x), axis=(1, 2))
+    return ops.mean(ops.square(back - x), axis=(-2, -1))
 
 
 def classification(logits, labels):
     """Softmax cross-entropy.
 
     Args:
-        logits: (E, B, classes).
-        labels: (E, B) integers.
+        logits: (..., B, classes).
+        labels: (..., B) integers.
 
-    Returns: (E,).
+    Returns: (...).
     """
     log_probabilities = ops.log_softmax(logits, axis=-1)
     one_hot = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    return -ops.mean(ops.sum(one_hot * log_probabilities, axis=-1), axis=1)
+    return -ops.mean(ops.sum(one_hot * log_probabilities, axis=-1), axis=-1)

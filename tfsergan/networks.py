@@ -29,6 +29,43 @@ class GlorotPerCopy(keras.initializers.Initializer):
         return {"seeds": list(self.seeds)}
 
 
+@keras.saving.register_keras_serializable(package="tfsergan")
+class BatchNormPerCopy(keras.layers.Layer):
+    """Batch normalisation of (copies, batch, features) over the batch alone, so that no copy sees another.
+
+    Ioffe & Szegedy 2015, algorithms 1 and 2, with Keras's momentum and epsilon; `keras.layers.BatchNormalization`
+    would average over copies too.
+    """
+
+    momentum, epsilon = 0.99, 1e-3
+
+    def build(self, shape):
+        size = (shape[0], 1, shape[2])
+        self.gamma = self.add_weight(shape=size, initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=size, initializer="zeros", name="beta")
+        self.moving_mean = self.add_weight(
+            shape=size, initializer="zeros", trainable=False, name="moving_mean"
+        )
+        self.moving_variance = self.add_weight(
+            shape=size, initializer="ones", trainable=False, name="moving_variance"
+        )
+
+    def call(self, x, training: bool = False):
+        mean, variance = self.moving_mean, self.moving_variance
+        if training:
+            mean, variance = keras.ops.moments(x, axes=1, keepdims=True)
+            for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving * self.momentum + now * (1 - self.momentum))
+        return (x - mean) * keras.ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+
+
+def activation(name: str, leaky_relu_slope: float, number: int, dtype: str = "float32") -> keras.layers.Layer:
+    """The activation after a hidden layer: "leaky_relu", "relu" or "tanh"."""
+    if name == "leaky_relu":
+        return keras.layers.LeakyReLU(leaky_relu_slope, dtype=dtype, name=f"leaky_relu_{number}")
+    return keras.layers.Activation(name, dtype=dtype, name=f"{name}_{number}")
+
+
 def parallel_mlp(
     inputs: int,
     units: Sequence[int],
@@ -36,12 +73,14 @@ def parallel_mlp(
     *,
     seeds: Sequence[int],
     dropout: float = 0.0,
+    hidden: str = "leaky_relu",
     leaky_relu_slope: float = 0.2,
+    batch_norm: bool = False,
     name: str | None = None,
 ) -> keras.Model:
     """Independent multilayer perceptrons of one shape, computed together along a leading axis.
 
-    Maps (copies, batch, inputs) to (copies, batch, outputs): hidden layers with leaky ReLU and dropout, a
+    Maps (copies, batch, inputs) to (copies, batch, outputs): hidden layers with an activation and dropout, a
     linear output layer. No copy sees another's values; one step costs one batched matrix product a layer.
 
     Args:
@@ -50,7 +89,9 @@ def parallel_mlp(
         outputs: neurons of the output layer.
         seeds: one integer a copy, for its initial weights; the first also seeds dropout.
         dropout: share of hidden activations dropped in training, in [0, 1).
-        leaky_relu_slope: slope of the activation for negative inputs.
+        hidden: the activation, see `activation`.
+        leaky_relu_slope: slope of a leaky ReLU for negative inputs.
+        batch_norm: normalise each hidden layer's activations over the batch, before dropout.
         name: name of the model.
     """
     copies = len(seeds)
@@ -65,7 +106,9 @@ def parallel_mlp(
             name=f"dense_{i + 1}" if i < len(units) else "output",
         )(x)
         if i < len(units):
-            x = keras.layers.LeakyReLU(leaky_relu_slope, name=f"leaky_relu_{i + 1}")(x)
+            x = activation(hidden, leaky_relu_slope, i + 1)(x)
+            if batch_norm:
+                x = BatchNormPerCopy(name=f"batch_norm_{i + 1}")(x)
             if dropout:
                 x = keras.layers.Dropout(dropout, seed=int(layer_seeds[0][i]), name=f"dropout_{i + 1}")(x)
     return keras.Model(vectors, x, name=name)
@@ -78,25 +121,33 @@ def mlp(
     *,
     seed: int,
     dropout: float = 0.0,
+    hidden: str = "leaky_relu",
     leaky_relu_slope: float = 0.2,
+    final: str = "linear",
+    precision: str = "float32",
     name: str | None = None,
 ) -> keras.Model:
-    """One multilayer perceptron: (batch, inputs) to (batch, outputs), leaky ReLU, dropout, linear output.
+    """One multilayer perceptron: (batch, inputs) to (batch, outputs) float32, with dropout.
 
-    Args: as of `parallel_mlp`, with one seed.
+    Args:
+        final: the activation of the output layer.
+        precision: "float32", or "mixed_bfloat16" for matrix products in that type; weights stay float32.
+        inputs, units, outputs, seed, dropout, hidden, leaky_relu_slope, name: as of `parallel_mlp`, with one seed.
     """
     layer_seeds = np.random.SeedSequence(int(seed)).generate_state(2 * len(units) + 1)
     x = vectors = keras.Input((inputs,))  # (B, D)
     for i, width in enumerate(units):
         glorot = keras.initializers.GlorotUniform(int(layer_seeds[2 * i]))
-        x = keras.layers.Dense(width, kernel_initializer=glorot, name=f"dense_{i + 1}")(x)
-        x = keras.layers.LeakyReLU(leaky_relu_slope, name=f"leaky_relu_{i + 1}")(x)
+        x = keras.layers.Dense(width, kernel_initializer=glorot, dtype=precision, name=f"dense_{i + 1}")(x)
+        x = activation(hidden, leaky_relu_slope, i + 1, dtype=precision)(x)
         if dropout:
-            x = keras.layers.Dropout(dropout, seed=int(layer_seeds[2 * i + 1]), name=f"dropout_{i + 1}")(x)
+            rate = {"rate": dropout, "seed": int(layer_seeds[2 * i + 1])}
+            x = keras.layers.Dropout(**rate, dtype=precision, name=f"dropout_{i + 1}")(x)
     glorot = keras.initializers.GlorotUniform(int(layer_seeds[-1]))
-    return keras.Model(
-        vectors, keras.layers.Dense(outputs, kernel_initializer=glorot, name="output")(x), name=name
-    )
+    x = keras.layers.Dense(outputs, kernel_initializer=glorot, dtype=precision, name="output")(x)
+    if final != "linear" or precision != "float32":
+        x = keras.layers.Activation(final, dtype="float32", name="final")(x)  # losses are taken in float32
+    return keras.Model(vectors, x, name=name)
 
 
 def multiply_adds(inputs: int, units: Sequence[int], outputs: int) -> int:

@@ -5,8 +5,8 @@ The TOML holds what the paper says, each value with its source; code reads it an
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
 
@@ -73,6 +73,7 @@ class Role:
         demo: the part of the demo corpus that stands in.
         about: the paper's words for it, with the section.
         labels: label rule by corpus name, "default" for others; empty for an unlabelled role.
+        features: its feature set by corpus name, "default" for others; the paper's where this is empty.
     """
 
     name: str
@@ -80,12 +81,23 @@ class Role:
     demo: str
     about: str
     labels: Mapping[str, str]
+    features: Mapping[str, str] = field(default_factory=dict)
 
     def rule(self, corpus: str) -> str | None:
         """The label rule that this role applies to a corpus."""
         if not self.labels:
             return None
         return self.labels.get(corpus, self.labels["default"])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table's cell is measured: results with this table, row and column, and one of their metrics."""
+
+    table: int
+    row: str
+    column: str
+    metric: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,8 @@ class TableSpec:
         shared: columns whose cells all measured rows share (they do not depend on the row).
         quoted: rows that the paper itself quotes from elsewhere.
         needs: roles without which the table can't be measured.
+        column_sources: columns that print a metric or a measured column of another name: `{column, metric}`.
+        row_sources: rows that are measured for another table, row or column: `{table, row, column}`.
         reported: (row, column) -> (mean, standard deviation or None).
         notes: printed below.
     """
@@ -114,8 +128,18 @@ class TableSpec:
     shared: tuple[str, ...]
     quoted: tuple[str, ...]
     needs: tuple[str, ...]
+    column_sources: Mapping[str, Mapping[str, str]]
+    row_sources: Mapping[str, Mapping[str, Any]]
     reported: Mapping[tuple[str, str], tuple[float, float | None]]
     notes: tuple[str, ...]
+
+    def place(self, row: str, column: str) -> Place:
+        """Where the cell that is printed at a row and column is measured."""
+        shared = {"row": ""} if column in self.shared else {}
+        usual = {"table": self.number, "row": row, "column": column, "metric": self.metric}
+        return Place(
+            **usual | shared | dict(self.column_sources.get(column, {})) | dict(self.row_sources.get(row, {}))
+        )
 
 
 @dataclass(frozen=True)
@@ -185,6 +209,16 @@ class Paper:
             same = name in now and now[name].value == value
             values[name] = now[name] if same else Value(value, "this run")
         return Settings(values)
+
+    def features_of(self, role: str, corpus: str) -> str:
+        """The feature set that a role takes of a corpus."""
+        own = self.roles[role].features
+        return own.get(corpus, own.get("default", self.features))
+
+    def needed(self, numbers: Sequence[int]) -> list[str]:
+        """The roles that these tables need, in the paper's order."""
+        wanted = {role for number in numbers for role in self.table(number).needs}
+        return [role for role in self.roles if role in wanted]
 
     def table(self, number: int) -> TableSpec:
         """One of the paper's tables.
@@ -270,10 +304,12 @@ def read_values(table: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
 
 
 def read_table(entry: Mapping[str, Any]) -> TableSpec:
-    """One `[[tables]]` entry with its `reported` rows: a cell is a mean, or a mean and a deviation."""
+    """One `[[tables]]` entry with its `reported` rows: a cell is a mean, a mean and a deviation, or "-"."""
     reported = {}
-    for row, cells in entry["reported"].items():
+    for row, cells in entry.get("reported", {}).items():
         for column, cell in zip(entry["columns"], cells, strict=True):
+            if cell == "-":
+                continue
             mean, std = (
                 (cell[0], cell[1] if len(cell) > 1 else None) if isinstance(cell, list) else (cell, None)
             )
@@ -283,6 +319,7 @@ def read_table(entry: Mapping[str, Any]) -> TableSpec:
         scale=entry.get("scale", 1.0),
         **{key: tuple(entry[key]) for key in ("rows", "columns")},
         **{key: tuple(entry.get(key, ())) for key in ("shared", "quoted", "needs", "notes")},
+        **{key: entry.get(key, {}) for key in ("column_sources", "row_sources")},
         reported=reported,
     )
 

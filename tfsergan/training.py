@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -18,9 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfsergan.errors import TfserganError
+from tfsergan.files import write_atomically
 from tfsergan.progress import Report, silent
 
 WEIGHTS = "weights.weights.h5"
+EPOCHS = "epochs.txt"  # of a finished stage
 OVERHEAD = 2.0  # a training step's time over that of its matrix products alone
 
 
@@ -29,11 +31,36 @@ def steps_an_epoch(smallest: int, batch_size: int) -> int:
     return max(1, smallest // batch_size)
 
 
-class Unpaired:
-    """Batches of source vectors beside as many target vectors of each emotion, drawn independently.
+class Batches:
+    """Batches drawn from arrays, in an order that depends on the seed and the epoch's number alone.
 
-    An epoch is as many steps as the smallest of the sets has full batches, at least one. Its order depends on
-    the seed and the epoch's number alone.
+    Args:
+        steps: batches in an epoch.
+    """
+
+    def __init__(self, steps: int):
+        self.steps = steps
+
+    def epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        """The row numbers of one epoch's batches."""
+        raise NotImplementedError
+
+    def gather(self, *rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """The tensors of one batch, from its row numbers."""
+        raise NotImplementedError
+
+    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+        """The batches of epochs `first_epoch` to `epochs` - 1."""
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread holds up the end of every fit by seconds
+        batches = tf.data.Dataset.range(first_epoch, epochs).map(lambda epoch: tf.cast(epoch, tf.int32))
+        return batches.flat_map(self.epoch).map(self.gather).prefetch(2).with_options(options)
+
+
+class Unpaired(Batches):
+    """Batches of source vectors (B, D) beside as many target vectors of each emotion (E, B, D), drawn independently.
+
+    An epoch is as many steps as the smallest of the sets has full batches, at least one.
 
     Args:
         source: (n, D) unlabelled vectors.
@@ -46,15 +73,14 @@ class Unpaired:
         self.sizes = [len(source), *(len(target) for target in targets)]
         if min(self.sizes) == 0:
             raise TfserganError(f"no vectors to train on: sets of {self.sizes} (source, then one an emotion)")
+        super().__init__(steps_an_epoch(min(self.sizes), batch_size))
         self.source = tf.constant(source, tf.float32)
         self.targets = tf.constant(np.concatenate(targets), tf.float32)
         self.offsets = np.cumsum([0, *self.sizes[1:-1]])[:, None]  # (E, 1)
         self.batch_size = batch_size
         self.seed = seed
-        self.steps = steps_an_epoch(min(self.sizes), batch_size)
 
     def epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
-        """Row numbers of one epoch's batches: (B,) of the source, (E, B) of the targets."""
         rows = []
         for i, size in enumerate(self.sizes):
             order = tf.random.experimental.stateless_shuffle(tf.range(size), tf.stack([self.seed + i, epoch]))
@@ -63,27 +89,50 @@ class Unpaired:
         rows = tf.transpose(rows, (1, 0, 2))  # (steps, 1 + E, B)
         return tf.data.Dataset.from_tensor_slices((rows[:, 0], rows[:, 1:] + self.offsets.astype(np.int32)))
 
-    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
-        """The batches of epochs `first_epoch` to `epochs` - 1: source (B, D), targets (E, B, D)."""
-        options = tf.data.Options()
-        options.autotune.enabled = False  # its thread holds up the end of every fit by seconds
-        batches = tf.data.Dataset.range(first_epoch, epochs).map(lambda epoch: tf.cast(epoch, tf.int32))
-        batches = batches.flat_map(self.epoch)
-        batches = batches.map(lambda s, t: (tf.gather(self.source, s), tf.gather(self.targets, t)))
-        return batches.prefetch(2).with_options(options)
+    def gather(self, source: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tf.gather(self.source, source), tf.gather(self.targets, targets)
+
+
+class Labelled(Batches):
+    """Batches of vectors (B, D) and their labels (B,); an epoch is all of them once, the last batch is smaller.
+
+    Args:
+        x: (n, D) vectors.
+        y: (n,) integers.
+        batch_size: vectors in a step.
+        seed: of the order.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int, seed: int):
+        if not len(x):
+            raise TfserganError("no vectors to train on")
+        super().__init__(math.ceil(len(x) / batch_size))
+        self.x, self.y = tf.constant(x, tf.float32), tf.constant(y, tf.int32)
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(self.x.shape[0]), tf.stack([self.seed, epoch])
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
+
+    def gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tf.gather(self.x, rows), tf.gather(self.y, rows)
 
 
 def train(
     model: keras.Model,
-    batches: Unpaired,
+    batches: Batches,
     epochs: int,
     folder: Path,
     *,
     task: str = "training",
     log_dir: Path | None = None,
     checkpoint_epochs: int = 50,
+    stop: Callable[[int, Mapping[str, float]], bool] | None = None,
     report: Report = silent,
-) -> None:
+) -> int:
     """Trains a compiled model for so many epochs in all, or finishes what an earlier call began.
 
     Args:
@@ -94,7 +143,10 @@ def train(
         task: its name in progress and errors.
         log_dir: TensorBoard logs.
         checkpoint_epochs: epochs between checkpoints.
+        stop: given the number of finished epochs and what the last one measured, whether to end there.
         report: called after each epoch.
+
+    Returns: the number of epochs that the model was trained for in all.
 
     Raises:
         TfserganError: a damaged checkpoint, a loss that is no longer finite, a folder that can't be written.
@@ -102,15 +154,15 @@ def train(
     if finished(folder):
         load_weights(model, folder)
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # of a run killed just before it did this
-        return
+        return epochs_trained(folder)
     checkpoint = Checkpoint(model, folder / "checkpoint")
     first = checkpoint.restore()
-    callbacks = [FiniteLosses(task), Progress(task, epochs, report)]
+    callbacks = [FiniteLosses(task), *([StopWhen(stop)] if stop else []), Progress(task, epochs, report)]
     if log_dir:
         callbacks.append(TensorBoardLog(log_dir, model))
     callbacks.append(SaveCheckpoint(checkpoint, checkpoint_epochs))
     report(task, first, epochs)
-    model.fit(
+    history = model.fit(
         batches.dataset(first, epochs),
         initial_epoch=first,
         epochs=epochs,
@@ -119,8 +171,26 @@ def train(
         verbose=0,
         callbacks=callbacks,
     )
+    trained = first + len(history.epoch)
+    write_atomically(folder / EPOCHS, str(trained).encode())
     save_weights(model, folder)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    return trained
+
+
+def epochs_trained(folder: Path) -> int:
+    """For how many epochs a finished stage was trained.
+
+    Raises:
+        TfserganError: the stage's folder does not say.
+    """
+    try:
+        return int((folder / EPOCHS).read_text())
+    except (OSError, ValueError) as error:
+        raise TfserganError(
+            f"{folder / EPOCHS}: can't be read ({error}). Delete the folder {folder} and repeat the command: only "
+            "this stage is trained again."
+        ) from error
 
 
 def finished(folder: Path) -> bool:
@@ -246,6 +316,18 @@ class FiniteLosses(keras.callbacks.Callback):
             )
 
 
+class StopWhen(keras.callbacks.Callback):
+    """Ends the training after an epoch that meets a condition."""
+
+    def __init__(self, condition: Callable[[int, Mapping[str, float]], bool]):
+        super().__init__()
+        self.condition = condition
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        if self.condition(epoch + 1, logs or {}):
+            self.model.stop_training = True
+
+
 class Progress(keras.callbacks.Callback):
     """Reports finished epochs, at most some ten times a second."""
 
@@ -258,6 +340,10 @@ class Progress(keras.callbacks.Callback):
         if time.monotonic() - self.last > 0.1 or epoch + 1 == self.epochs:
             self.last = time.monotonic()
             self.report(self.task, epoch + 1, self.epochs)
+
+    def on_train_end(self, logs=None) -> None:
+        if self.model.stop_training:
+            self.report(self.task, self.epochs, self.epochs)
 
 
 class TensorBoardLog(keras.callbacks.Callback):
@@ -281,6 +367,19 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None) -> None:
         self.writer.close()
+
+
+def curves(log_dir: Path) -> dict[str, np.ndarray]:
+    """What `TensorBoardLog` wrote, by tag: one value an epoch, each epoch once."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(log_dir), {"tensors": 0})  # 0: all of them
+    events.Reload()
+    found = {}
+    for tag in events.Tags()["tensors"]:
+        by_epoch = {event.step: tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)}
+        found[tag] = np.array([by_epoch[epoch] for epoch in sorted(by_epoch)])
+    return found
 
 
 def log_scalars(log_dir: Path, values: dict[str, float], step: int = 0) -> None:

@@ -66,7 +66,7 @@ class CyclePair(keras.Model):
 
     def cycle_loss(self, s, t, fake_t, fake_s):
         """Equation 3: |F_i(G_i(s)) - s|^2 + |G_i(F_i(t)) - t|^2, (E,)."""
-        return losses.cycle(s, self.gen_F(fake_t, training=True)) + losses.cycle(
+        return losses.reconstruction(s, self.gen_F(fake_t, training=True)) + losses.reconstruction(
             t, self.gen_G(fake_s, training=True)
         )
 

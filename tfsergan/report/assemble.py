@@ -12,6 +12,9 @@ from tfsergan.papers import Paper, TableSpec
 from tfsergan.report import figures, page
 from tfsergan.report.tables import Cell, Measured, Score, Table, write
 
+Cells = Mapping[tuple[int, str, str], Sequence[Mapping[str, Any]]]
+"""Results by table, row and column."""
+
 CONVERGED = 0.5  # of the source's distance: beyond it, synthetic vectors have not reached the target
 
 
@@ -23,30 +26,29 @@ def tables_of(paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str,
         rows: results of one run.
         run: its `run.toml`.
     """
-    return [
-        table_of(paper, spec, [row for row in rows if row["table"] == spec.number], run)
-        for spec in paper.tables
-    ]
-
-
-def table_of(
-    paper: Paper, spec: TableSpec, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]
-) -> Table:
-    """One table: each cell reported beside measured, or why it was not."""
     cells = defaultdict(list)
     for row in rows:
-        cells[row["row"], row["column"]].append(row)
-    extra = sorted({row for row, _ in cells} - {*spec.rows, ""})
-    filled = {}
+        cells[row["table"], row["row"], row["column"]].append(row)
+    return [table_of(paper, spec, cells, run) for spec in paper.tables]
+
+
+def table_of(paper: Paper, spec: TableSpec, cells: Cells, run: Mapping[str, Any]) -> Table:
+    """One table: each cell reported beside measured, or why it was not."""
+    own = [row for (table, _, _), found in cells.items() if table == spec.number for row in found]
+    extra = sorted({row["row"] for row in own} - {*spec.rows, *shown_elsewhere(paper, spec), ""})
+    filled, averages = {}, {}
     for row in (*spec.rows, *extra):
         for column in spec.columns:
-            quoted = row in spec.quoted
-            key = ("", column) if column in spec.shared else (row, column)
-            found = [] if quoted else cells.get(key, [])
+            quoted, place = row in spec.quoted, spec.place(row, column)
+            found = [] if quoted else cells.get((place.table, place.row, place.column), [])
+            found = [result for result in found if place.metric in result["metrics"]]
             reported = Score(*spec.reported[row, column]) if (row, column) in spec.reported else None
-            ours = measured(spec, found) if found else None
+            ours = measured(found, place.metric, spec.scale) if found else None
             reason = "" if quoted or ours else why_missing(paper, spec, run, row, column)
             filled[row, column] = Cell(reported, ours, reason)
+            if "confusion" in (found or [{}])[0] and len({result["fold"] for result in found}) > 1:
+                mean = np.mean([result["metrics"][place.metric] for result in found]) * spec.scale
+                averages[f"{column} {place.row}".strip()] = f"{mean:.{spec.decimals}f}"
     return Table(
         number=spec.number,
         title=spec.title,
@@ -55,47 +57,64 @@ def table_of(
         rows=(*spec.rows, *extra),
         columns=spec.columns,
         cells=filled,
-        warnings=(*stand_ins(paper, spec, run), *unconverged(rows)),
-        notes=(*spec.notes, *averaged_over_folds(spec, cells), *distances(rows), *how(paper, run)),
+        warnings=(*stand_ins(paper, spec, run), *unconverged(own)),
+        notes=(
+            *spec.notes,
+            *averaged_over_folds(averages),
+            *distances(own),
+            *training_lengths(own),
+            *how(paper, run),
+        ),
         **({"counted": "features", "resampled": "features"} if spec.metric == "distance" else {}),
     )
 
 
-def measured(spec: TableSpec, rows: Sequence[Mapping[str, Any]]) -> Measured:
-    """Mean and deviation over repeats of a cell's results, its folds pooled."""
+def shown_elsewhere(paper: Paper, spec: TableSpec) -> set[str]:
+    """Rows measured under this table's number that only other tables print."""
+    sources = (source for other in paper.tables for source in other.row_sources.values())
+    return {source["row"] for source in sources if source.get("table") == spec.number and "row" in source}
+
+
+def measured(rows: Sequence[Mapping[str, Any]], metric: str, scale: float) -> Measured:
+    """Mean and deviation over repeats of a cell's results, its folds pooled, or averaged where nothing is counted."""
     folds = sorted({row["fold"] for row in rows})
     repeats = min(row["repeats"] for row in rows)
-    if "confusion" not in rows[0]:
-        values, interval = np.array([row["metrics"][spec.metric] for row in rows]), rows[0].get("interval")
-    else:
-        confusions = by_repeat(rows, repeats)
-        values = np.array([getattr(metrics, spec.metric)(matrix.sum(axis=0)) for matrix in confusions])
-        statistic = getattr(metrics, spec.metric)
+    if "confusion" in rows[0]:
+        confusions, statistic = by_repeat(rows, repeats), getattr(metrics, metric)
+        values = np.array([statistic(matrix.sum(axis=0)) for matrix in confusions])
         interval = metrics.bootstrap_interval(confusions, statistic=statistic)
-    scaled = values * spec.scale
+    else:
+        values = np.array(
+            [
+                np.mean([row["metrics"][metric] for row in rows if row["repeat"] == repeat])
+                for repeat in range(repeats)
+            ]
+        )
+        interval = rows[0].get("interval")
+    scaled = values * scale
     return Measured(
         mean=float(scaled.mean()),
         std=float(scaled.std(ddof=1)) if len(scaled) > 1 else None,
         n=sum(row["n"] for row in rows if row["repeat"] == 0),
         repeats=repeats,
         folds=len(folds),
-        interval=tuple(bound * spec.scale for bound in interval) if interval else None,
+        interval=tuple(bound * scale for bound in interval) if interval else None,
     )
 
 
-def averaged_over_folds(
-    spec: TableSpec, cells: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
-) -> list[str]:
+def averaged_over_folds(averages: Mapping[str, str]) -> list[str]:
     """One line: the same cells as a mean of the folds' scores, for papers that average so."""
-    means = {}
-    for (row, column), rows in cells.items():
-        if len({r["fold"] for r in rows}) > 1:
-            name = f"{column} {row}".strip()
-            means[name] = np.mean([r["metrics"][spec.metric] for r in rows]) * spec.scale
-    if not means:
+    shown = "; ".join(f"{name} {value}" for name, value in averages.items())
+    return [f"Averaged over folds instead of pooled: {shown}."] if shown else []
+
+
+def training_lengths(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line: for how many epochs the generative models of these cells were trained."""
+    epochs = sorted({int(row["metrics"]["epochs"]) for row in rows if "epochs" in row["metrics"]})
+    if not epochs:
         return []
-    shown = "; ".join(f"{name} {value:.{spec.decimals}f}" for name, value in means.items())
-    return [f"Averaged over folds instead of pooled: {shown}."]
+    shown = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    return [f"Generative models were trained for {shown} epochs."]
 
 
 def by_repeat(rows: Sequence[Mapping[str, Any]], repeats: int) -> np.ndarray:
@@ -170,11 +189,12 @@ def how(paper: Paper, run: Mapping[str, Any]) -> list[str]:
     overrides = ", ".join(f"`{name}={value}`" for name, value in r["overrides"].items())
     with_overrides = f" with {overrides}" if overrides else ""
     corpora = ", ".join(
-        f"{role} {c['name']} ({c['utterances']})" for role, c in sorted(run["corpora"].items())
+        f"{role} {c['name']} ({c['utterances']}, {c['features']})"
+        for role, c in sorted(run["corpora"].items())
     )
     return [
         f"Schedule {r['schedule']}{with_overrides}, protocol {r['protocol']}, seed {r['seed']}.",
-        f"Corpora (utterances): {corpora}; features {paper.features}.",
+        f"Corpora (utterances, features): {corpora}.",
     ]
 
 

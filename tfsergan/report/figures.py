@@ -188,6 +188,47 @@ def training_curves(
     return figure
 
 
+def embedding(
+    panels: Mapping[str, np.ndarray],
+    classes: np.ndarray,
+    synthetic: np.ndarray,
+    names: Sequence[str],
+    title: str,
+) -> "Figure":
+    """Points on a plane, a colour a class, real ones light and synthetic ones dark; a panel a space.
+
+    Yi & Mak 2019, figure 3.
+
+    Args:
+        panels: space -> (n, 2) points.
+        classes: (n,) index into `names`.
+        synthetic: (n,) bool.
+        names: of the classes.
+        title: above the figure.
+
+    Raises:
+        ValueError: no panel, or one without a point for each class and mark.
+    """
+    if not panels or any(np.shape(points) != (len(classes), 2) for points in panels.values()):
+        raise ValueError(f"embedding needs panels of ({len(classes)}, 2) points")
+    figure = _figure(4.6 * len(panels), 4.9)
+    for axes, (space, points) in zip(
+        figure.subplots(1, len(panels), squeeze=False).flat, panels.items(), strict=True
+    ):
+        for i, name in enumerate(names):
+            style = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)], "linewidths": 0}
+            for made, alpha, size in ((False, 0.28, 18), (True, 0.9, 9)):
+                chosen = points[(classes == i) & (synthetic == made)]
+                label = f"{name}, {'synthetic' if made else 'real'}"
+                axes.scatter(*chosen.T, s=size, alpha=alpha, label=label, **style)
+        axes.set_title(space, fontsize=10, color=INK, loc="left")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_color(FAINT)
+    _title_and_legend(figure, axes, title)
+    return figure
+
+
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, atomically; the same figure gives the same bytes.
 

@@ -1,0 +1,395 @@
+"""Yi & Mak 2019, from corpora to tables: `tfsergan reproduce yi2019`.
+
+For each fold and repeat: train an ADAN on the training utterances, let it make ten synthetic sets, and train SVMs
+and DNNs on real, synthetic and both; beside it the same with duplicated, noisy and SMOTE vectors.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache, cached_property, lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.manifold import TSNE
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tfsergan import evaluation, export, folds, papers, training
+from tfsergan.augmentation import SMOTE, AdditiveNoise, Augmenter, Duplication
+from tfsergan.classifiers import DNN, SVM
+from tfsergan.corpora import Corpus
+from tfsergan.errors import TfserganError
+from tfsergan.evaluation import Run
+from tfsergan.methods.yi2019 import adan, multiply_adds_a_vector
+from tfsergan.quality import quality
+from tfsergan.report import figures
+from tfsergan.samplers import ADANSampler
+
+NETWORKS = (
+    *("latent", "autoencoder_units", "other_units", "activation", "leaky_relu_slope", "scaling"),
+    *("discriminator_updates", "generator_loss", "learning_rate", "beta_1", "epsilon", "batch_size"),
+    *("epochs", "updates", "stop_after", "stop_within", "precision"),
+)
+"""The hyper-parameters of `ADANSampler`."""
+
+TrainingSet = Callable[[str, int], tuple[np.ndarray, np.ndarray]]
+"""The vectors (n, D) and labels (n,) that a column's classifier of a repeat is trained on."""
+
+Sets = Iterable[tuple[np.ndarray, np.ndarray]]
+"""A training set a repeat."""
+
+
+def reproduce(run: Run, tables: Collection[int]) -> None:
+    """Measures the cells of these tables that are not measured yet."""
+    if run.has("acted") and {1, 5} & set(tables):
+        for fold in chosen_folds(run, "acted"):
+            acted(run, FoldVectors(run, "acted", fold), tables)
+    if run.has("dialogue") and {2, 3, 4, 5} & set(tables):
+        for fold in chosen_folds(run, "dialogue"):
+            dialogue(run, FoldVectors(run, "dialogue", fold, part="improvised"), tables)
+    draw(run)
+
+
+def acted(run: Run, vectors: "FoldVectors", tables: Collection[int]) -> None:
+    """Table 1 for one test speaker (sec. III-C): SVM and DNN on real vectors, and with synthetic ones beside them."""
+    if 1 in tables:
+        cell = partial(measure, run, vectors, table=1, columns=("test",))
+        cell("SVM", svm, vectors.real, repeats=1)
+        cell("DNN", dnn, vectors.real)
+        for method in ("Duplication", "Noise", "SMOTE"):
+            cell(method, dnn, partial(vectors.both, method))
+        cell("ADAN + SVM", svm, partial(vectors.both, "ADAN"), extra=vectors.trained)
+        cell("ADAN + DNN", dnn, partial(vectors.both, "ADAN"), extra=vectors.trained)
+    if 5 in tables:
+        table_5(run, vectors)
+
+
+def dialogue(run: Run, vectors: "FoldVectors", tables: Collection[int]) -> None:
+    """Tables 2 to 4 for one test session (sec. III-C and IV)."""
+    if 2 in tables:
+        synthetic = partial(vectors.synthetic, "ADAN")  # one training set for both columns
+        columns, extra = ("improvised", "all"), vectors.trained
+        measure(run, vectors, "synthetic only", svm, synthetic, table=2, columns=columns, extra=extra)
+    for column in ("improvised", "all"):
+        cell = partial(measure, run, vectors, columns=(column,))
+        if 2 in tables:
+            cell("real only", svm, vectors.real, table=2, repeats=1)
+        if {2, 3 if column == "all" else 4} & set(tables):
+            cell("real + synthetic", svm, partial(vectors.both, "ADAN"), table=2, extra=vectors.trained)
+        if 3 in tables and column == "all":
+            cell("Duplication", svm, partial(vectors.both, "Duplication"), table=3, repeats=1)
+            cell("Noise", svm, partial(vectors.both, "Noise"), table=3)
+            cell("SMOTE", svm, partial(vectors.both, "SMOTE"), table=3)
+        if 4 in tables and column == "improvised":
+            cell("DNN", dnn, vectors.real, table=4)
+            cell("ADAN + DNN", dnn, partial(vectors.both, "ADAN"), table=4, extra=vectors.trained)
+    if 5 in tables:
+        table_5(run, vectors)
+
+
+def table_5(run: Run, vectors: "FoldVectors") -> None:
+    """How synthetic vectors lie among real ones, a row a method."""
+    real, emotion = vectors.real(vectors.part)
+
+    def compute(method: str) -> list[dict]:
+        found = []
+        for repeat in range(1 if method == "Duplication" else run.settings.repeats):
+            run.report(f"{vectors.name}: quality of {method}", repeat, run.settings.repeats)
+            synthetic, labels = vectors.synthetic(method, vectors.part, repeat)
+            seed = run.seed_of("quality", vectors.name, repeat)
+            measures = quality(real, emotion, synthetic, labels, vectors.corpus.classes, seed)
+            found.append({"metrics": measures, "n": len(real)})
+        run.report(f"{vectors.name}: quality of {method}", run.settings.repeats, run.settings.repeats)
+        return found
+
+    for method in ("Duplication", "Noise", "SMOTE", "ADAN"):
+        run.measure(5, method, vectors.role, vectors.name, partial(compute, method))
+
+
+def measure(
+    run: Run,
+    vectors: "FoldVectors",
+    row: str,
+    classify: Callable[..., np.ndarray],
+    training_set: TrainingSet,
+    *,
+    table: int,
+    columns: Sequence[str],
+    repeats: int | None = None,
+    extra: Callable[[int], dict] = lambda repeat: {},
+) -> None:
+    """Cells of one row and fold: as many classifiers as repeats, each on a training set of its own.
+
+    Args:
+        classify: `svm` or `dnn`.
+        columns: the parts that are tested, a cell each; the first also names the real vectors to train on.
+        repeats: None for the usual number; 1 where nothing is drawn.
+        extra: further metrics of a repeat.
+    """
+    count = repeats or run.settings.repeats
+    test = vectors.test("all")
+
+    @cache
+    def predicted() -> np.ndarray:
+        seeds = [run.seed_of(table, row, columns[0], vectors.name, repeat) for repeat in range(count)]
+        sets = (training_set(columns[0], repeat) for repeat in range(count))
+        task = f"{vectors.name}: {row}, {' and '.join(columns)}"
+        return classify(run, vectors, sets, seeds, vectors.scaler.transform(test.x), task)
+
+    def compute(column: str) -> list[dict]:
+        rows = np.flatnonzero(np.isin(test.ids, vectors.test(column).ids))
+        part = test.select(rows)
+        scored = evaluation.score(part.emotion, predicted()[:, rows], part.speaker, part.classes)
+        return [{**result, "metrics": result["metrics"] | extra(i)} for i, result in enumerate(scored)]
+
+    for column in columns:
+        run.measure(table, row, column, vectors.name, partial(compute, column))
+
+
+def svm(run: Run, vectors: "FoldVectors", sets: Sets, seeds: list[int], x: np.ndarray, task: str):
+    """Labels (repeats, n) of test vectors x (n, D) by an SVM a training set."""
+    predicted = []
+    for repeat, training_set in enumerate(sets):
+        run.report(task, repeat, len(seeds))
+        predicted.append(SVM(**run.settings.group("svm")).fit(*training_set).predict(x))
+    run.report(task, len(seeds), len(seeds))
+    return np.stack(predicted)
+
+
+def dnn(run: Run, vectors: "FoldVectors", sets: Sets, seeds: list[int], x: np.ndarray, task: str):
+    """Labels (repeats, n) by a DNN a training set; the epoch that is best on the real training vectors is kept."""
+    x_train, y_train = (np.stack(part) for part in zip(*sets, strict=True))
+    model = DNN(seeds=seeds, **run.settings.group(f"{vectors.role}.dnn"))
+    real = vectors.real(vectors.part)
+    model.fit(x_train, y_train, keep_best_on=real, task=task, report=run.report)
+    return model.predict(x)
+
+
+class FoldVectors:
+    """One fold's training vectors, z-normed, and what each augmentation makes of them.
+
+    Args:
+        run: names settings, protocol and seeds.
+        role: of the corpus.
+        fold: its split.
+        part: what ADAN learns from: "improvised" utterances, or "test", all of the training speakers'.
+    """
+
+    def __init__(self, run: Run, role: str, fold: folds.Fold, part: str = "test"):
+        self.run, self.role, self.fold, self.part = run, role, fold, part
+        self.corpus = run.corpus(role)
+        self.name = f"{role}-{fold.name}"
+        self.folder = run.folder / "models" / self.name
+        self.epochs: dict[int, int] = {}  # of the ADAN of each repeat
+        for rows, which in ((fold.train, "training"), (fold.test, "test")):
+            if not self.rows(rows, part).size:
+                raise TfserganError(
+                    f"{self.corpus.name}, fold {fold.name}: the {which} utterances are none of them {part}. Add a "
+                    "column `part` (or `improvised`) to its feature table, or take another corpus."
+                )
+
+    def rows(self, rows: np.ndarray, column: str) -> np.ndarray:
+        """Those of the rows that a column is about."""
+        return rows[self.corpus.part[rows] == "improvised"] if column == "improvised" else rows
+
+    @cached_property
+    def scaler(self) -> Pipeline:
+        """Without constant features, z-normed: by training utterances, or (protocol paper) the whole corpus."""
+        basis = self.corpus.x[self.fold.train] if self.run.protocol == "strict" else self.corpus.x
+        return make_pipeline(VarianceThreshold(), StandardScaler()).fit(basis)
+
+    def test(self, column: str) -> Corpus:
+        return self.corpus.select(self.rows(self.fold.test, column))
+
+    @lru_cache(2)  # noqa: B019  the columns of one fold; those of the fold before are dropped
+    def real(self, column: str, repeat: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Real training vectors (n, D) and emotions (n,), the same for every repeat."""
+        rows = self.rows(self.fold.train, column)
+        return self.scaler.transform(self.corpus.x[rows]), self.corpus.emotion[rows]
+
+    def synthetic(self, method: str, column: str, repeat: int) -> tuple[np.ndarray, np.ndarray]:
+        """`copies` sets as large as the training set, (m, D) and (m,); ADAN's are as large as its own part."""
+        if method == "ADAN":
+            return self.adan(repeat)
+        x, emotion = self.real(column)
+        vectors, labels = self.sampler(method, column, repeat).fit_resample(x, emotion)
+        return vectors[len(x) :], labels[len(x) :]
+
+    def both(self, method: str, column: str, repeat: int) -> tuple[np.ndarray, np.ndarray]:
+        """Real vectors and labels, and below them those of an augmentation."""
+        pairs = zip(self.real(column), self.synthetic(method, column, repeat), strict=True)
+        return tuple(np.concatenate(pair) for pair in pairs)
+
+    def sampler(self, method: str, column: str, repeat: int) -> Augmenter:
+        s, seed = self.run.settings, self.run.seed_of(self.name, method, column, repeat)
+        others = {"copies": s[f"{self.role}.other_copies"]}
+        return {
+            "Duplication": Duplication(**others),
+            "Noise": AdditiveNoise(noise=s.noise, random_state=seed, **others),
+            "SMOTE": SMOTE(k_neighbors=s.neighbours, random_state=seed, **others),
+            "ADAN": ADANSampler(
+                **{name: s[name] for name in NETWORKS},
+                random_state=seed,
+                folder=self.folder / f"adan-{repeat}",
+                log_dir=self.log_dir(repeat),
+                task=f"{self.name}: ADAN {repeat + 1} of {s.repeats}",
+                report=self.run.report,
+            ),
+        }[method]
+
+    @lru_cache(5)  # noqa: B019  the repeats of one fold
+    def adan(self, repeat: int) -> tuple[np.ndarray, np.ndarray]:
+        """The synthetic sets of ADAN, trained when first asked for (sec. III-D), and their emotions."""
+        sampler = self.trained_sampler(repeat)
+        self.epochs[repeat] = sampler.epochs_
+        labels = np.tile(self.real(self.part)[1], self.run.settings[f"{self.role}.copies"])
+        return sampler.sample(labels, self.run.seed_of(self.name, "sample", repeat)), labels
+
+    def trained_sampler(self, repeat: int) -> ADANSampler:
+        sampler = self.sampler("ADAN", self.part, repeat)
+        trained = training.finished(sampler.folder)
+        sampler.fit_model(*self.real(self.part))
+        if not trained:
+            names, classes = self.corpus.feature_names, self.corpus.classes
+            export.save_decoder_map(self.folder, *self.raw_map(sampler), names, classes)
+        return sampler
+
+    def raw_map(self, sampler: ADANSampler) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+        """From what the decoder gives to raw features: those that are constant, and (scale, offset) of the others."""
+        kept = self.scaler[0].get_support()
+        raw = [
+            self.scaler.inverse_transform(sampler.scaler_.inverse_transform(np.full((1, kept.sum()), value)))[
+                0
+            ]
+            for value in (0.0, 1.0)
+        ]
+        names = np.array(self.corpus.feature_names)
+        constant = dict(zip(names[~kept], self.corpus.x[self.fold.train[0], ~kept].tolist(), strict=True))
+        affine = zip((raw[1] - raw[0])[kept].tolist(), raw[0][kept].tolist(), strict=True)
+        return constant, dict(zip(names[kept], affine, strict=True))
+
+    def log_dir(self, repeat: int) -> Path:
+        return self.run.folder / "tensorboard" / self.name / f"adan-{repeat}"
+
+    def trained(self, repeat: int) -> dict[str, float]:
+        """How long an ADAN was trained."""
+        return {"epochs": float(self.epochs[repeat])}
+
+
+def draw(run: Run) -> None:
+    """Figures 2 and 3, from the first fold's first ADAN of each corpus, once those are trained."""
+    first = {
+        role: FoldVectors(run, role, chosen_folds(run, role)[0], part)
+        for role, part in (("acted", "test"), ("dialogue", "improvised"))
+        if run.has(role)
+    }
+    first = {role: v for role, v in first.items() if training.finished(v.folder / "adan-0")}
+    paths = {number: run.folder / "figures" / f"figure{number}.png" for number in (2, 3)}
+    logged = {v.corpus.name: training.curves(v.log_dir(0)) for v in first.values()}
+    losses = {
+        name: {tag.partition("/")[2]: values for tag, values in tags.items() if tag.startswith("losses/")}
+        for name, tags in logged.items()
+    }
+    if any(losses.values()):  # always drawn anew: the second corpus may have come since
+        figures.save(figures.training_curves(losses, title=run.paper.figures["2"]["title"]), paths[2])
+    if "dialogue" in first and not paths[3].exists():
+        figures.save(figure_3(run, first["dialogue"]), paths[3])
+
+
+def figure_3(run: Run, vectors: FoldVectors):
+    """Real and synthetic vectors on a plane by t-SNE: as the encoder and generator give them, and as features."""
+    sampler = vectors.trained_sampler(0)
+    x, emotion = vectors.real(vectors.part)
+    rows = np.random.default_rng(0).permutation(len(x))[: run.paper.figures["3"]["vectors"]]
+    x, emotion = x[rows], emotion[rows]
+    spaces = {
+        "latent": (sampler.model_.encode(sampler.scaler_.transform(x)), sampler.model_.latent_of(emotion, 0)),
+        "original": (x, sampler.sample(emotion, 0)),
+    }
+    panels = {
+        name: TSNE(random_state=0, init="pca", perplexity=min(30, len(x) - 1)).fit_transform(
+            np.concatenate(both)
+        )
+        for name, both in spaces.items()
+    }
+    return figures.embedding(
+        panels,
+        np.tile(emotion, 2),
+        np.repeat([False, True], len(x)),
+        vectors.corpus.classes,
+        run.paper.figures["3"]["title"],
+    )
+
+
+def chosen_folds(run: Run, role: str) -> list[folds.Fold]:
+    """All folds of a corpus, or the first so many."""
+    return folds.leave_one_session_out(run.corpus(role))[: run.settings.folds or None]
+
+
+def work(run: Run, tables: Collection[int]) -> float:
+    """Multiply-adds of what these tables still need, for an estimate of the time."""
+    total = 0.0
+    for role, part, own in (("acted", "test", {1, 5}), ("dialogue", "improvised", {2, 3, 4, 5})):
+        if run.has(role) and own & set(tables):
+            total += sum(
+                fold_work(run, FoldVectors(run, role, fold, part), tables) for fold in chosen_folds(run, role)
+            )
+    return total
+
+
+def fold_work(run: Run, vectors: FoldVectors, tables: Collection[int]) -> float:
+    """Multiply-adds of a fold's ADANs that are not trained and of its cells that are not measured."""
+    s, features, classes = run.settings, vectors.corpus.x.shape[1], len(vectors.corpus.classes)
+    n = len(vectors.rows(vectors.fold.train, vectors.part))
+    left = [r for r in range(s.repeats) if not training.finished(vectors.folder / f"adan-{r}")]
+    passes = s.updates * s.batch_size / n if s.updates else s.epochs
+    gan = len(left) * passes * n * multiply_adds_a_vector(s, features, classes)
+    dnn_work = DNN(seeds=range(s.repeats), **s.group(f"{vectors.role}.dnn")).multiply_adds
+    grown = n * (1 + s[f"{vectors.role}.copies"])
+    others = len(vectors.fold.train) * (1 + s[f"{vectors.role}.other_copies"])
+    names = ("Duplication", "Noise", "SMOTE")
+    costs = {(1, name): dnn_work(others, features, classes) for name in names}
+    costs |= {(3, name): s.repeats * 2.0 * others**2 * features for name in names}
+    costs |= {(table, "ADAN + DNN"): dnn_work(grown, features, classes) for table in (1, 4)}
+    costs |= {
+        (2, row): s.repeats * 4.0 * grown**2 * features for row in ("synthetic only", "real + synthetic")
+    }
+    costs |= {(1, "ADAN + SVM"): s.repeats * 2.0 * grown**2 * features}
+    roles = {1: "acted", 2: "dialogue", 3: "dialogue", 4: "dialogue"}
+    return gan + sum(
+        cost
+        for (table, row), cost in costs.items()
+        if table in tables
+        and roles[table] == vectors.role
+        and not run.results.of(table=table, row=row, fold=vectors.name)
+    )
+
+
+def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
+    """Writes generator and decoder of one ADAN as a SavedModel that samples raw features.
+
+    Args:
+        folder: of the run.
+        run: its `run.toml`.
+        to: folder to make.
+        fold: a folder of the run's `models/`; None takes the first.
+        setting: such as "adan-0"; None takes the first.
+
+    Raises:
+        TfserganError: no such fold or setting in this run.
+    """
+    models, stage = export.choose(folder / "models", fold, setting, prefix="adan-")
+    decoder_map = export.load_decoder_map(models)
+    paper = papers.load(run["run"]["paper"])
+    s = paper.recorded(run)
+    model = adan(s, len(decoder_map["kept"]), len(decoder_map["classes"]), seed=0)
+    training.load_weights(model, models / stage)
+    return export.export_sampler(model, decoder_map, to, export.card(paper, run, models.name, stage))
+
+
+if __name__ == "__main__":
+    import sys
+
+    from tfsergan.cli import main
+
+    main(["reproduce", "yi2019", *sys.argv[1:]])

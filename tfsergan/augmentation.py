@@ -1,0 +1,140 @@
+"""Over-samplers with imbalanced-learn's interface: duplication, additive noise, SMOTE, and the base of our own.
+
+An augmenter adds synthetic vectors to a training set. With `copies` it adds that many sets, each as large as the
+training set and with its class proportions, as the papers do; without, it balances the classes as
+`sampling_strategy` says, as imbalanced-learn's over-samplers do.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import imblearn.over_sampling
+import numpy as np
+from imblearn.over_sampling.base import BaseOverSampler
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+
+from tfsergan.errors import TfserganError
+
+
+class Augmenter(BaseOverSampler):
+    """Base of the augmenters: subclasses give `synthesize`.
+
+    Args:
+        sampling_strategy: as of imbalanced-learn's over-samplers; not used where `copies` is given.
+        copies: synthetic sets to add, each as large as the training set; None to balance instead.
+        random_state: seed, generator or None.
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012  (scikit-learn's way)
+        **BaseOverSampler._parameter_constraints,
+        "copies": [None, Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, *, sampling_strategy="auto", copies: int | None = None, random_state=None):
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.copies = copies
+        self.random_state = random_state
+
+    def _fit_resample(self, X, y):
+        classes, counts = np.unique(y, return_counts=True)
+        wanted = self.sampling_strategy_
+        if self.copies:
+            wanted = {label: self.copies * count for label, count in zip(classes, counts, strict=True)}
+        labels = np.repeat(list(wanted), list(wanted.values())).astype(y.dtype)
+        if not len(labels):
+            return X.copy(), y.copy()
+        new = self.synthesize(X, y, labels).astype(X.dtype)
+        return np.concatenate([X, new]), np.concatenate([y, labels])
+
+    def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Synthetic vectors (m, d) of the classes `labels` (m,), from training vectors X (n, d) of classes y (n,)."""
+        raise NotImplementedError
+
+
+class Duplication(Augmenter):
+    """Copies of the training vectors: each class's vectors over and over, in their order.
+
+    Args: as of `Augmenter`.
+    """
+
+    def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return X[rows_over_and_over(y, labels)]
+
+
+class AdditiveNoise(Augmenter):
+    """Copies with Gaussian noise, in each feature of `noise` times its standard deviation in the training set.
+
+    Args:
+        noise: standard deviation of the noise, as a share of the feature's.
+        sampling_strategy, copies, random_state: as of `Augmenter`.
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012
+        **Augmenter._parameter_constraints,
+        "noise": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self, *, noise: float = 0.1, sampling_strategy="auto", copies: int | None = None, random_state=None
+    ):
+        super().__init__(sampling_strategy=sampling_strategy, copies=copies, random_state=random_state)
+        self.noise = noise
+
+    def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        copies = X[rows_over_and_over(y, labels)]
+        noise = check_random_state(self.random_state).standard_normal(copies.shape)
+        return copies + noise * (self.noise * X.std(axis=0))
+
+
+class SMOTE(Augmenter):
+    """Points between neighbours of a class (Chawla et al. 2002), through imbalanced-learn's own SMOTE.
+
+    Args:
+        k_neighbors: neighbours to choose from; fewer where a class has fewer.
+        sampling_strategy, copies, random_state: as of `Augmenter`.
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012
+        **Augmenter._parameter_constraints,
+        "k_neighbors": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self, *, k_neighbors: int = 5, sampling_strategy="auto", copies: int | None = None, random_state=None
+    ):
+        super().__init__(sampling_strategy=sampling_strategy, copies=copies, random_state=random_state)
+        self.k_neighbors = k_neighbors
+
+    def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        wanted, counts = counted(labels), counted(y)
+        smallest = min(counts[label] for label in wanted)
+        if smallest < 2:
+            raise TfserganError("SMOTE needs at least two vectors of each class that it adds to.")
+        sampler = imblearn.over_sampling.SMOTE(
+            sampling_strategy={label: counts[label] + n for label, n in wanted.items()},
+            k_neighbors=min(self.k_neighbors, smallest - 1),
+            random_state=self.random_state,
+        )
+        vectors, classes = sampler.fit_resample(X, y)
+        vectors, classes = vectors[len(X) :], classes[len(X) :]
+        order = np.argsort(labels, kind="stable")
+        arranged = np.empty_like(vectors)
+        arranged[order] = vectors[np.argsort(classes, kind="stable")]
+        return arranged
+
+
+def counted(labels: np.ndarray) -> Mapping:
+    """How often each label occurs, in their order."""
+    return OrderedDict(zip(*np.unique(labels, return_counts=True), strict=True))
+
+
+def rows_over_and_over(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """For each of `labels` (m,) the row of a vector of that class: first all of a class's rows, then again."""
+    rows = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        rows[places] = np.resize(np.flatnonzero(y == label), len(places))
+    return rows

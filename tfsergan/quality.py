@@ -1,0 +1,97 @@
+"""How good synthetic vectors are, apart from what a classifier makes of them; numpy and scikit-learn.
+
+All measures compare vectors of one class on one scale, such as z-normed ones: distances are Euclidean.
+"""
+
+import numpy as np
+from sklearn.linear_model import RidgeClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+def nearest_ratio(real: np.ndarray, synthetic: np.ndarray) -> float:
+    """Median distance of a synthetic vector to its nearest real one, over that of a real one to its nearest other.
+
+    0 where synthetic vectors are copies; about 1 where they lie among real ones as those do; above where they keep
+    away.
+
+    Args:
+        real: (n >= 2, d).
+        synthetic: (m >= 1, d).
+
+    >>> nearest_ratio(np.array([[0.0], [1.0], [2.0]]), np.array([[0.5], [1.5]]))
+    0.5
+    """
+    index = NearestNeighbors(n_neighbors=1).fit(real)
+    between = index.kneighbors()[0]  # without the vector itself
+    return float(np.median(index.kneighbors(synthetic)[0]) / max(np.median(between), np.finfo(float).tiny))
+
+
+def coverage(real: np.ndarray, synthetic: np.ndarray, k: int = 5) -> float:
+    """Share of real vectors that have a synthetic one no farther than their k-th nearest real neighbour.
+
+    Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models", equation 4. In [0, 1];
+    near 0 where the synthetic vectors keep to few modes.
+
+    Args:
+        real: (n > 1, d); k is at most n - 1.
+        synthetic: (m >= 1, d).
+
+    >>> coverage(np.array([[0.0], [1.0], [2.0], [9.0]]), np.array([[0.1], [1.9]]), k=1)
+    0.75
+    """
+    radius = NearestNeighbors(n_neighbors=min(k, len(real) - 1)).fit(real).kneighbors()[0][:, -1]
+    nearest = NearestNeighbors(n_neighbors=1).fit(synthetic).kneighbors(real)[0][:, 0]
+    return float(np.mean(nearest <= radius))
+
+
+def two_sample_accuracy(real: np.ndarray, synthetic: np.ndarray, seed: int, folds: int = 5) -> float:
+    """Balanced accuracy of a linear classifier (ridge) that tells real from synthetic vectors, cross-validated.
+
+    Lopez-Paz & Oquab 2017, "Revisiting classifier two-sample tests": 0.5 where it can't, 1 where it always can.
+    As many vectors of each kind are taken.
+
+    Args:
+        real: (n >= folds, d).
+        synthetic: (m >= folds, d).
+        seed: of the draw and of the folds.
+        folds: of the cross-validation.
+    """
+    rng, size = np.random.default_rng(seed), min(len(real), len(synthetic))
+    parts = [vectors[rng.permutation(len(vectors))[:size]] for vectors in (real, synthetic)]
+    x, y = np.concatenate(parts), np.repeat([0, 1], size)
+    model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=x.shape[1]))
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    return float(np.mean(cross_val_predict(model, x, y, cv=split) == y))
+
+
+def quality(
+    real: np.ndarray,
+    emotion: np.ndarray,
+    synthetic: np.ndarray,
+    synthetic_emotion: np.ndarray,
+    classes: tuple[str, ...],
+    seed: int,
+) -> dict[str, float]:
+    """All measures, each the mean over classes, and for each class by itself as "measure/class".
+
+    Args:
+        real: (n, d) training vectors.
+        emotion: (n,) their classes.
+        synthetic: (m, d).
+        synthetic_emotion: (m,).
+        classes: names.
+        seed: of the two-sample classifier; coverage takes as many synthetic vectors as real ones.
+    """
+    found: dict[str, float] = {}
+    for i, name in enumerate(classes):
+        ours, theirs = real[emotion == i], synthetic[synthetic_emotion == i]
+        theirs = theirs[np.random.default_rng(seed).permutation(len(theirs))[: len(ours)]]
+        found[f"nearest/{name}"] = nearest_ratio(ours, theirs)
+        found[f"coverage/{name}"] = coverage(ours, theirs)
+        found[f"two_sample/{name}"] = two_sample_accuracy(ours, theirs, seed)
+    measures = ("nearest", "coverage", "two_sample")
+    means = {m: float(np.mean([found[f"{m}/{name}"] for name in classes])) for m in measures}
+    return means | found
