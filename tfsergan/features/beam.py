@@ -13,6 +13,8 @@ from tfsergan.features.audio import not_installed
 from tfsergan.features.processes import map_processes
 from tfsergan.progress import Report, silent
 
+QUIET = "--default_sdk_harness_log_level=ERROR"  # unless the options say otherwise
+
 Item = TypeVar("Item")
 
 
@@ -54,13 +56,16 @@ def _run(job: tuple[Callable[[Item], object], Sequence[Item], str]) -> str | Non
 
     analysis, items, options = job
     try:
-        with apache_beam.Pipeline(options=PipelineOptions(shlex.split(options))) as pipeline:
+        words = [QUIET, *shlex.split(options)]
+        with apache_beam.Pipeline(options=PipelineOptions(words)) as pipeline:
             (
                 pipeline
                 | "utterances" >> apache_beam.Create(items)
                 | "to all workers" >> apache_beam.Reshuffle()
                 | "extract" >> apache_beam.Map(analysis)
             )
-    except BaseException as error:  # an option of a wrong value exits
+    except Exception as error:
         return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    except BaseException:  # how the options' parser refuses, after it has printed why
+        return "an option has a wrong value, see above"
     return None
