@@ -1,5 +1,6 @@
 """What the builders of speech corpora share: features, configs, progress, and finding the corpus."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import shuffle
 
 from tfsergan.datasets import layout
 from tfsergan.errors import CorpusNotFound
@@ -19,6 +21,7 @@ CONFIGS = ("is10", "is09", "is11", "is13", "logmel", "audio")
 """The features of every speech corpus; the first is the default."""
 
 CACHE = "feature_cache"  # folder in the data dir
+BUFFER = 64 << 20  # bytes of examples that are sorted in memory; a larger split is sorted in files
 
 TEXT = ("utterance", "speaker", "session", "gender", "emotion", "part", "text")
 RATINGS = ("valence", "activation", "dominance")
@@ -102,9 +105,10 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return extraction.column_names(self.builder_config.features)
 
     def download_and_prepare(self, **arguments: Any) -> None:
-        """As TFDS does, without its progress bars: `report` is told instead."""
+        """As TFDS does, in little memory and without its progress bars: `report` is told instead."""
         tfds.disable_progress_bar()
-        super().download_and_prepare(**arguments)
+        with _small_buffer():
+            super().download_and_prepare(**arguments)
 
     def _log_download_bytes(self) -> None:
         """Nothing: TFDS would print on standard output."""
@@ -183,6 +187,17 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             texts = {"utterance": utterance.id} | {name: getattr(utterance, name) for name in TEXT[1:]}
             ratings = {name: np.float32(getattr(utterance, name)) for name in RATINGS}
             yield utterance.id, {**texts, **ratings, **utterance.extra, content: array}
+
+
+@contextlib.contextmanager
+def _small_buffer() -> Iterator[None]:
+    """TFDS would hold up to 1 GB of examples in memory; what it builds is the same with less."""
+    usual = shuffle.MAX_MEM_BUFFER_SIZE
+    shuffle.MAX_MEM_BUFFER_SIZE = min(usual, BUFFER)
+    try:
+        yield
+    finally:
+        shuffle.MAX_MEM_BUFFER_SIZE = usual
 
 
 def corpus_folder(dl_manager: tfds.download.DownloadManager, name: str, layout: str) -> Path:
