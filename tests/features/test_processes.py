@@ -1,5 +1,8 @@
 import itertools
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -38,3 +41,30 @@ def test_a_process_that_dies_is_explained_and_replaced():
     with pytest.raises(TfserganError, match=r"process of 'fatal' died.*close other programs"):
         list(map_processes(os._exit, [3], jobs=1, task="fatal"))
     assert list(map_processes(abs, [-1, 2], jobs=1, task="next")) == [1, 2]
+
+
+KILLED = """
+import os, signal
+from tfsergan.features.processes import map_processes
+class Large:
+    def __call__(self, item):
+        return os.getpid(), bytes(1 << 20)
+results = map_processes(Large(), range(1000), jobs=1, task="large")
+print(next(results)[0], flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_worker_ends_with_a_parent_that_is_killed():
+    parent = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
+    worker = int(parent.stdout.readline())
+    parent.stdout.close()
+    parent.wait()
+    for _ in range(100):
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker lives on")

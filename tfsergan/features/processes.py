@@ -1,6 +1,10 @@
 """Work in processes of its own, in order, told as it goes on."""
 
 import functools
+import os
+import signal
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -14,6 +18,7 @@ from tfsergan.errors import TfserganError
 from tfsergan.progress import Report, silent
 
 IDLE = 60  # s after which a process without work ends
+WATCH = 1  # s between two looks whether the parent lives
 CHUNK = 4  # items sent to a process at a time
 AHEAD = 4  # chunks a process that are handed out before their results are taken: bounds the memory
 
@@ -73,4 +78,21 @@ def _all(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Resu
 
 @functools.cache
 def _processes(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, timeout=IDLE, context=get_context("loky"))
+    return ProcessPoolExecutor(
+        workers,
+        timeout=IDLE,
+        context=get_context("loky"),
+        initializer=_end_with_parent,
+        initargs=(os.getpid(),),
+    )
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this process soon after its parent: one whose parent was killed would wait for it for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
