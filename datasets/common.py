@@ -1,5 +1,6 @@
 """What the builders of speech corpora share: features, configs, progress, and finding the corpus."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,13 +9,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import shuffle
 
 from tfsergan.datasets import layout
-from tfsergan.errors import CorpusNotFound, TfserganError
-from tfsergan.features import functionals
+from tfsergan.errors import CorpusNotFound
+from tfsergan.features import extraction, frames, functionals
+from tfsergan.features.audio import SAMPLE_RATE, Recording
 from tfsergan.progress import Report, silent
 
-SAMPLE_RATE = 16_000  # Hz, of every `audio` config
+CONFIGS = ("is10", "is09", "is11", "is13", "logmel", "audio")
+"""The features of every speech corpus; the first is the default."""
+
+CACHE = "feature_cache"  # folder in the data dir
+BUFFER = 64 << 20  # bytes of examples that are sorted in memory; a larger split is sorted in files
 
 TEXT = ("utterance", "speaker", "session", "gender", "emotion", "part", "text")
 RATINGS = ("valence", "activation", "dominance")
@@ -28,7 +35,7 @@ class SpeechConfig(tfds.core.BuilderConfig):
     """A form that a corpus is prepared in.
 
     Attributes:
-        features: "audio", or a set of functionals in `functionals.FEATURE_SETS`.
+        features: a name in `extraction.FEATURES`.
     """
 
     features: str = "is10"
@@ -38,16 +45,30 @@ def feature_config(features: str, cls: type[SpeechConfig] = SpeechConfig, **argu
     """The config named after `features`; `arguments` go to `cls`."""
     if features == "audio":
         description = "Audio, 16 kHz mono, 16 bit."
+    elif features == "logmel":
+        description = (
+            f"{frames.BANDS} log-mel bands, NCCF, f0 and log energy; {frames.WINDOW} ms windows every "
+            f"{frames.HOP} ms."
+        )
     else:
         size = functionals.FEATURE_SETS[features]
         description = f"openSMILE {features.upper()} functionals ({size}), raw."
     return cls(name=features, features=features, description=description, **arguments)
 
 
-class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """A builder of utterances with speaker, session and emotion, as audio or as functionals.
+def feature_configs(cls: type[SpeechConfig] = SpeechConfig, **arguments: Any) -> list[SpeechConfig]:
+    """A config for each of `CONFIGS`; `arguments` go to `cls`."""
+    return [feature_config(features, cls, **arguments) for features in CONFIGS]
 
-    Set `report`, `jobs` and `allow_partial` on an instance before `download_and_prepare`. Subclasses set
+
+class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """A builder of utterances with speaker, session and emotion, as audio, functionals or frames.
+
+    Functionals and frames go through a cache, `<data_dir>/feature_cache`: a build that was stopped, or a
+    corpus that has grown, only extracts what is not there yet. It stays when the set is built, and holds about
+    as much; it may be removed at any time.
+
+    Set `report`, `jobs`, `allow_partial` and `beam` on an instance before `download_and_prepare`. Subclasses set
     `code_path` and `pkg_dir_path` (an editable install would look in the wrong folder), `homepage`, and, for a
     corpus in the manual directory, `scan` and `LAYOUT`.
 
@@ -55,6 +76,7 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         report: told about synthesis and extraction as they go on.
         jobs: processes; all cores if None.
         allow_partial: take a corpus that is not whole.
+        beam: pipeline options of Apache Beam, which then fills the cache; processes here if None.
         homepage: of the corpus.
         LAYOUT: the files that belong in the corpus's folder, for messages.
         split: the name of the one split.
@@ -64,6 +86,7 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     report: Report = staticmethod(silent)
     jobs: int | None = None
     allow_partial: bool = False
+    beam: str | None = None
     homepage: str | None = None
     LAYOUT: str = ""
     split: str = "labelled"
@@ -76,17 +99,16 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """openSMILE's names of `features`' columns, () for audio; once built, it needs no openSMILE."""
-        if self.builder_config.features == "audio":
-            return ()
+        """The names of `features`' columns, () for audio; once built, it needs no openSMILE."""
         if "feature_names" in self.info.metadata.keys():  # noqa: SIM118  (keys() reads the file, `in` does not)
             return tuple(self.info.metadata["feature_names"])
-        return functionals.feature_names(self.builder_config.features)
+        return extraction.column_names(self.builder_config.features)
 
     def download_and_prepare(self, **arguments: Any) -> None:
-        """As TFDS does, without its progress bars: `report` is told instead."""
+        """As TFDS does, in little memory and without its progress bars: `report` is told instead."""
         tfds.disable_progress_bar()
-        super().download_and_prepare(**arguments)
+        with _small_buffer():
+            super().download_and_prepare(**arguments)
 
     def _log_download_bytes(self) -> None:
         """Nothing: TFDS would print on standard output."""
@@ -99,8 +121,10 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if features == "audio":
             content = {"audio": tfds.features.Audio(shape=(None,), dtype=np.int16, sample_rate=SAMPLE_RATE)}
         else:
-            size = functionals.FEATURE_SETS[features]
-            content = {"features": tfds.features.Tensor(shape=(size,), dtype=np.float32)}
+            shape = (
+                (None, len(frames.NAMES)) if features == "logmel" else (functionals.FEATURE_SETS[features],)
+            )
+            content = {"features": tfds.features.Tensor(shape=shape, dtype=np.float32)}
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
@@ -132,7 +156,7 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _examples(
         self,
         items: Sequence[Item],
-        read: Callable[[Item], functionals.Recording],
+        read: Callable[[Item], Recording],
         task: str,
         describe: Callable[[Item], layout.Utterance] = lambda utterance: utterance,
     ) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -145,30 +169,35 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             describe: gives an item's utterance.
         """
         features = self.builder_config.features
-        if features == "audio":
-            content = functionals.map_processes(
-                read, items, jobs=self.jobs, report=self.report, task=f"{task}: audio"
-            )
-            content = (
-                {"audio": _sixteen_bit(recording, str(item))}
-                for item, recording in zip(items, content, strict=True)
-            )
-        else:
-            self.info.metadata["feature_names"] = list(functionals.feature_names(features))
-            matrix = functionals.extract(
-                items,
-                features,
-                jobs=self.jobs,
-                report=self.report,
-                read=read,
-                task=f"{task}: {features} functionals",
-            )
-            content = ({"features": row} for row in matrix)
-        for item, columns in zip(items, content, strict=True):
+        content = "audio" if features == "audio" else "features"
+        if content == "features":
+            self.info.metadata["feature_names"] = list(extraction.column_names(features))
+        arrays = extraction.extract(
+            items,
+            features,
+            cache=Path(self.data_dir_root) / CACHE if content == "features" else None,
+            beam_options=self.beam,
+            jobs=self.jobs,
+            report=self.report,
+            read=read,
+            task=f"{task}: {features}",
+        )
+        for item, array in zip(items, arrays, strict=True):
             utterance = describe(item)
             texts = {"utterance": utterance.id} | {name: getattr(utterance, name) for name in TEXT[1:]}
             ratings = {name: np.float32(getattr(utterance, name)) for name in RATINGS}
-            yield utterance.id, {**texts, **ratings, **utterance.extra, **columns}
+            yield utterance.id, {**texts, **ratings, **utterance.extra, content: array}
+
+
+@contextlib.contextmanager
+def _small_buffer() -> Iterator[None]:
+    """TFDS would hold up to 1 GB of examples in memory; what it builds is the same with less."""
+    usual = shuffle.MAX_MEM_BUFFER_SIZE
+    shuffle.MAX_MEM_BUFFER_SIZE = min(usual, BUFFER)
+    try:
+        yield
+    finally:
+        shuffle.MAX_MEM_BUFFER_SIZE = usual
 
 
 def corpus_folder(dl_manager: tfds.download.DownloadManager, name: str, layout: str) -> Path:
@@ -193,15 +222,3 @@ def corpus_folder(dl_manager: tfds.download.DownloadManager, name: str, layout: 
             f"The corpus {name} was not found: there is no folder {folder}. Put the corpus there as {layout}."
         )
     return folder
-
-
-def _sixteen_bit(recording: functionals.Recording, name: str) -> np.ndarray:
-    """The samples (t,) as int16."""
-    if not len(recording.samples):
-        raise TfserganError(f"{name} holds no samples: copy or download it again, or remove it.")
-    if recording.sample_rate != SAMPLE_RATE:
-        raise TfserganError(
-            f"{name} has a sample rate of {recording.sample_rate} Hz, not {SAMPLE_RATE}: copy the corpus's "
-            f"original file again, or convert it (sox in.wav -r {SAMPLE_RATE} out.wav)."
-        )
-    return np.clip(np.rint(recording.samples * 32768), -32768, 32767).astype(np.int16)

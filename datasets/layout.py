@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfsergan.errors import TfserganError
-from tfsergan.features.functionals import Recording, read_signal
+from tfsergan.features.audio import Recording, read_signal
 
 SHOWN = 5  # examples of a problem in one message
 

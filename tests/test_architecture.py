@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "results": LIGHT,
     "label_rules": LIGHT,
     "papers": LIGHT,
-    "prepared": LIGHT,
+    "prepared": LIGHT | {"features"},
     "features": LIGHT,
     "training": LIGHT | {"losses", "networks", "optimizers"},
     "classifiers": LIGHT | {"losses", "networks", "optimizers"},

@@ -13,10 +13,11 @@ from pathlib import Path
 import filelock
 import numpy as np
 
-from tfsergan.errors import TfserganError
+from tfsergan.errors import TfserganError, UsageError
+from tfsergan.features import extraction
 from tfsergan.progress import Report, silent
 
-SOURCES = "sources.json"  # written last into a built set; what it was built from
+SOURCES = "sources.json"  # written last into a built set; what it was built from, and by which extractor
 WAIT = 0.5  # s between two tries for the lock
 BATCH = 512  # examples
 TEXT = ("utterance", "speaker", "session", "gender", "emotion", "part")
@@ -73,11 +74,43 @@ def folder_digest(folder: Path) -> str:
 
 
 def is_current(folder: Path, digest: str) -> bool:
-    """Whether a whole data set is in `folder`, built from these sources."""
+    """Whether a whole data set is in `folder`, built from these sources by the extractor that is here.
+
+    Where the extractor is not installed, what another one extracted will do.
+    """
     try:
-        return json.loads((folder / SOURCES).read_text(encoding="utf-8")) == {"sha256": digest}
-    except (OSError, ValueError):
+        built = json.loads((folder / SOURCES).read_text(encoding="utf-8"))
+        if built["sha256"] != digest:
+            return False
+        extractor = built.get("extractor")
+        return extractor is None or extraction.version(built["features"]) in (extractor, None)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False
+
+
+def build(
+    make_builder: Callable[[], "tfds.core.DatasetBuilder"],  # noqa: F821  (imported late: it takes seconds)
+    folder: Path,
+    digest: str,
+    *,
+    manual_dir: Path | None = None,
+    report: Report = silent,
+) -> bool:
+    """Build a data set if it is not there or was built from other sources; arguments as of `read`.
+
+    Returns:
+        Whether there was anything to do.
+
+    Raises:
+        TfserganError: the sources are wrong, or the folder cannot be written.
+    """
+    if is_current(folder, digest):
+        return False
+    with _quiet_tfds(), _lock(folder, digest, report):
+        if is_current(folder, digest):  # another process has built it meanwhile
+            return False
+        _build(make_builder, folder, digest, manual_dir, report)
+        return True
 
 
 def read(
@@ -99,8 +132,10 @@ def read(
         manual_dir: given to the builder.
 
     Raises:
+        UsageError: the set holds frames or audio, whose length differs from utterance to utterance.
         TfserganError: the sources are wrong, or the folder cannot be written or read.
     """
+    _require_vectors(make_builder())
     with _quiet_tfds(), _lock(folder, digest, report):
         if not is_current(folder, digest):
             _build(make_builder, folder, digest, manual_dir, report)
@@ -126,7 +161,7 @@ def _build(
 
     try:
         if folder.exists():
-            report(f"The source of {folder.parent.name} has changed: preparing it again", 1, 1)
+            report(f"The source or extractor of {folder.parent.name} has changed: preparing it again", 1, 1)
             (folder / SOURCES).unlink(missing_ok=True)  # first, so that a set half removed is never used
             shutil.rmtree(folder)
         for rest in folder.parent.glob(f"incomplete.*_{folder.name}"):  # of a build that was killed
@@ -136,13 +171,31 @@ def _build(
         arguments = {"manual_dir": manual_dir} if manual_dir else {}
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(**arguments))
         temporary = folder / f"{SOURCES}.new"
-        temporary.write_text(json.dumps({"sha256": digest}), encoding="utf-8")
+        temporary.write_text(json.dumps(_origin(builder, digest)), encoding="utf-8")
         temporary.replace(folder / SOURCES)
     except (OSError, *_tf_errors()) as error:
         raise TfserganError(
             f"Preparing {folder} failed ({error}): check the space and permissions there, or choose another "
             "folder with --data-dir."
         ) from error
+
+
+def _origin(builder, digest: str) -> dict[str, str]:
+    """What a data set was built from; of a speech corpus, also by what."""
+    features = getattr(builder.builder_config, "features", None)
+    extractor = extraction.version(features) if features else None
+    return {"sha256": digest} | ({"features": features, "extractor": extractor} if extractor else {})
+
+
+def _require_vectors(builder) -> None:
+    """Refuses a set whose examples have no vector of fixed length."""
+    features = builder.info.features
+    if "features" not in features or None in features["features"].shape:
+        raise UsageError(
+            f"{builder.builder_config.name} of {builder.name} differs in length from utterance to utterance, "
+            "and what was asked for needs one vector an utterance: take functionals, such as is10. "
+            "TensorFlow Datasets reads it as it is: builder.as_dataset()."
+        )
 
 
 def _read_split(builder, split: str, report: Report) -> Examples:

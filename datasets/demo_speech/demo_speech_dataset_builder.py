@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfsergan.datasets import layout
-from tfsergan.datasets.common import SpeechBuilder, SpeechConfig, feature_config
+from tfsergan.datasets.common import SpeechBuilder, SpeechConfig, feature_configs
 from tfsergan.datasets.demo_speech import script
 from tfsergan.datasets.demo_speech.synthesis import espeakng_loader, synthesize
 
@@ -32,13 +32,7 @@ class Builder(SpeechBuilder):
 
     VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "Parts and ratings."}  # noqa: RUF012  (TFDS reads a plain dict)
-    BUILDER_CONFIGS = [  # noqa: RUF012  (TFDS reads a plain list)
-        feature_config("is10", DemoSpeechConfig),
-        feature_config("is09", DemoSpeechConfig),
-        feature_config("is11", DemoSpeechConfig),
-        feature_config("is13", DemoSpeechConfig),
-        feature_config("audio", DemoSpeechConfig),
-    ]
+    BUILDER_CONFIGS = feature_configs(DemoSpeechConfig)
     code_path = epath.Path(__file__)
     pkg_dir_path = code_path.parent
 

@@ -24,9 +24,8 @@ from tfsergan.datasets.demo_speech.script import (
     Voice,
 )
 from tfsergan.errors import TfserganError
-from tfsergan.features.functionals import Recording
+from tfsergan.features.audio import SAMPLE_RATE, Recording
 
-SAMPLE_RATE = 16_000  # Hz
 ESPEAK_RATE = 22_050  # Hz, of every espeak-ng voice
 TILT_CORNER = 1_000  # Hz
 TILT = 7.0  # dB that the band above the corner gains in a fully tense voice, and loses in a fully breathy one

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tfsergan.datasets.demo_speech import script, synthesis
-from tfsergan.datasets.demo_speech.synthesis import SAMPLE_RATE, synthesize
+from tfsergan.datasets.demo_speech.synthesis import synthesize
 from tfsergan.errors import TfserganError
-from tfsergan.features import functionals
+from tfsergan.features import extraction, functionals
+from tfsergan.features.audio import SAMPLE_RATE, Recording
 
 tfds = pytest.importorskip("tensorflow_datasets")
 # Not importorskip: openSMILE must not be loaded into a process that has TensorFlow.
@@ -142,11 +143,9 @@ def test_prosody_changes_the_voice_in_the_direction_it_says():
     plain, fast = speak(script.Prosody()), speak(script.Prosody(rate=0.3))
     assert len(fast) < 0.85 * len(plain)
     sounds = [plain, speak(script.Prosody(pitch=25))]
-    low, high = functionals.extract(
-        [functionals.Recording(str(i), s.astype(np.float32), SAMPLE_RATE) for i, s in enumerate(sounds)],
-        "is10",
-        jobs=1,
-    )[:, functionals.feature_names("is10").index("F0final_sma_quartile2")]
+    column = functionals.feature_names("is10").index("F0final_sma_quartile2")
+    recordings = [Recording(str(i), s.astype(np.float32), SAMPLE_RATE) for i, s in enumerate(sounds)]
+    low, high = (vector[column] for vector in extraction.extract(recordings, "is10", jobs=1))
     assert high > 1.1 * low
     tense, breathy = (synthesis._voice_quality(plain, t, np.random.default_rng(0)) for t in (1.0, -1.0))
     assert _high_share(tense) > _high_share(plain)
@@ -187,7 +186,7 @@ def test_two_builds_are_identical_whatever_the_jobs(built, tmp_path, capfd):
         assert len(first) == n
         assert column(first, "utterance").tolist() == column(second, "utterance").tolist()
         assert column(first, "features").tobytes() == column(second, "features").tobytes()
-        assert (f"demo/{split}: is09 functionals", n, n) in told
+        assert (f"demo/{split}: is09", n, n) in told
     assert capfd.readouterr().out == ""
 
 
@@ -216,7 +215,7 @@ def test_a_built_corpus_is_reused_and_needs_no_opensmile(built, monkeypatch):
     names = builder.feature_names
     assert names == functionals.feature_names("is09")
     monkeypatch.setattr(functionals, "feature_names", None)
-    monkeypatch.setattr(functionals, "extract", None)
+    monkeypatch.setattr(extraction, "extract", None)
     again = build(folder, tiny("is09"))
     assert again.feature_names == names
     assert len(examples(again, "cross")) == 24
@@ -226,7 +225,8 @@ def test_configs_and_description():
     from tfsergan.datasets.demo_speech.demo_speech_dataset_builder import Builder
 
     assert Builder.name == "demo_speech"
-    assert set(Builder.builder_configs) == {*functionals.FEATURE_SETS, "audio"}
+    assert set(Builder.builder_configs) == set(extraction.FEATURES)
+    assert next(iter(Builder.builder_configs)) == "is10"
     metadata = Builder.get_metadata()
     assert "Burkhardt" in metadata.citation
     assert "espeak-ng" in metadata.description

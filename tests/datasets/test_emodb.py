@@ -1,5 +1,6 @@
 import importlib.util
 import os
+import shutil
 import wave
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def write_wav(path: Path, seconds=0.3, rate=16_000, pitch=150):
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes((8000 * sound).astype("<i2").tobytes())
+
+
+def write_silence(path: Path):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(16_000))
 
 
 @pytest.fixture
@@ -141,10 +150,46 @@ def test_a_damaged_file_is_named(tmp_path, manual_dir, features, content):
 
 
 @needs_extra
-def test_another_sample_rate_is_refused(tmp_path, manual_dir):
-    write_wav(manual_dir / "emodb" / "wav" / "10a01Na.wav", rate=8_000)
-    with pytest.raises(TfserganError, match=r"10a01Na\.wav has a sample rate of 8000 Hz"):
-        build(tmp_path, manual_dir)
+def test_another_sample_rate_is_resampled(tmp_path, manual_dir):
+    write_wav(manual_dir / "emodb" / "wav" / "10a01Na.wav", seconds=0.5, rate=44_100)
+    assert examples(build(tmp_path, manual_dir))["10a01Na"]["audio"].shape == (8000,)
+
+
+@needs_extra
+@pytest.mark.parametrize("features", ["audio", "is09", "logmel"])
+def test_silence_is_refused_by_name(tmp_path, manual_dir, features):
+    if features == "logmel":
+        pytest.importorskip("kaldi_native_fbank")
+    write_silence(manual_dir / "emodb" / "wav" / "10a01Na.wav")
+    with pytest.raises(TfserganError, match=r"1 of 6 recordings.*\n.*10a01Na\.wav: is silent"):
+        build(tmp_path, manual_dir, features)
+
+
+def test_log_mel_frames(tmp_path, manual_dir):
+    frames = pytest.importorskip("kaldi_native_fbank") and importlib.import_module("tfsergan.features.frames")
+    builder = build(tmp_path, manual_dir, "logmel")
+    assert builder.feature_names == frames.NAMES
+    for name, example in examples(builder).items():
+        assert example["features"].shape == (1 + (4800 - 640) // 160, 43)
+        assert example["features"].dtype == np.float32
+        f0 = np.median(example["features"][:, frames.NAMES.index("f0")])
+        assert f0 == pytest.approx(110 + 20 * NAMES.index(name), rel=0.01)
+
+
+@needs_extra
+def test_a_corpus_that_has_grown_is_extracted_in_part(tmp_path, manual_dir):
+    cache = tmp_path / "data" / "feature_cache" / "is09"
+    first = examples(build(tmp_path, manual_dir, "is09"))
+    kept = {path: path.stat().st_mtime_ns for path in cache.rglob("*.npy")}
+    assert len(kept) == len(NAMES)
+    shutil.rmtree(tmp_path / "data" / "emodb")
+    write_wav(manual_dir / "emodb" / "wav" / "10a01Na.wav", pitch=300)
+    again = examples(build(tmp_path, manual_dir, "is09"))
+    now = {path: path.stat().st_mtime_ns for path in cache.rglob("*.npy")}
+    assert len(again) == len(now) == len(NAMES) + 1
+    assert kept.items() <= now.items()
+    for name in NAMES:
+        np.testing.assert_array_equal(again[name]["features"], first[name]["features"])
 
 
 def test_a_missing_corpus_is_explained(tmp_path):
