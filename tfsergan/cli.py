@@ -13,12 +13,18 @@ import click
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    from tfsergan.checks import Check
     from tfsergan.evaluation import Run
     from tfsergan.papers import Paper
     from tfsergan.progress import Report
     from tfsergan.report.tables import Table
 
 DEMO = "demo"
+PROBLEMS_SHOWN = 3  # of each kind
 FOLDER = click.Path(path_type=Path)
 
 
@@ -134,41 +140,223 @@ def data() -> None:
 
 
 @data.command("list")
+@click.option("--rules", is_flag=True, help="List the label rules instead.")
 @corpus_options
-def data_list(manual_dir: Path | None, data_dir: Path | None) -> None:
-    """List every corpus: its licence, where to ask for it, whether it is here and prepared."""
-    from rich.console import Console
+def data_list(rules: bool, manual_dir: Path | None, data_dir: Path | None) -> None:
+    """List every corpus: its licence, where to ask for it, what is here and which features are prepared."""
     from rich.table import Table as RichTable
 
-    from tfsergan import corpora
+    if rules:
+        return list_rules()
+    from tfsergan import catalogue
 
-    table = RichTable("corpus", "here", "prepared", "what", "licence, where to ask", box=None, pad_edge=False)
-    for row in corpora.status(manual_dir, data_dir):
-        here = "yes" if row.present else "no"
-        prepared = "yes" if row.prepared else "no"
-        table.add_row(row.name, here, prepared, row.description, f"{row.licence} {row.url}".strip())
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    table = RichTable("corpus", "here", "prepared", "what, licence, where to ask", box=None, pad_edge=False)
+    for row in catalogue.status(manual_dir, data_dir):
+        here, prepared = "\n".join(row.forms) or "no", "\n".join(row.prepared) or "no"
+        licence = f"{row.licence}: {row.url}" if row.url else ""
+        table.add_row(*map(plain, (row.name, here, prepared, f"{row.description}\n{licence}".strip())))
+    wide_console().print(table)
     click.echo(f"\nFolder of corpora: {manual_dir or 'none given (--manual-dir or TFSERGAN_MANUAL_DIR)'}")
+    return None
+
+
+def list_rules() -> None:
+    """Prints every label rule, with its classes, its published count and its source."""
+    from rich.table import Table as RichTable
+
+    from tfsergan import label_rules
+
+    table = RichTable("rule", "classes", "utterances", "source", box=None, pad_edge=False)
+    for corpus in label_rules.corpora_with_rules():
+        for name in label_rules.rule_names(corpus):
+            rule = label_rules.label_rule(corpus, name)
+            classes = f"{rule.of}: {rule.bounds}" if rule.intervals else ", ".join(rule.classes)
+            table.add_row(*map(plain, (rule.name, classes, str(rule.published or ""), rule.source)))
+    wide_console().print(table)
+
+
+def wide_console() -> "Console":
+    """A console for tables with paths in them, as wide as the terminal, or as a log likes it."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def plain(text: str, style: str = "") -> "Text":
+    """Text that is printed as it is: rich would take [demo] for a style."""
+    from rich.text import Text
+
+    return Text(text, style, overflow="fold")
+
+
+@data.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--listen", is_flag=True, help="Read all samples, not headers alone: finds silent recordings.")
+@click.option("--jobs", type=click.IntRange(1), help="Files read at a time.  [default: four a core]")
+@click.option("--json", "json_file", type=FOLDER, help="Also write all of it to this file.")
+@click.option("--allow-partial", is_flag=True, help="A corpus that is not whole is no fault.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@corpus_options
+def data_check(
+    names: tuple[str, ...],
+    listen: bool,
+    jobs: int | None,
+    json_file: Path | None,
+    allow_partial: bool,
+    quiet: bool,
+    manual_dir: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Walk the files of each corpus NAME (all that are here, if none is given) and tell what is wrong.
+
+    Missing, unreadable, mislabelled, too short recordings, with the first examples of each, and counts beside the
+    published ones. Exit code 1 if anything is wrong.
+    """
+    import json
+
+    from tfsergan import catalogue, checks, display, files
+
+    names = names or tuple(
+        row.name for row in catalogue.status(manual_dir, data_dir) if row.path and row.forms
+    )
+    if not names:
+        raise UsageError(
+            f"There is no corpus to check in {manual_dir}."
+            if manual_dir
+            else "No folder of corpora was given: name one with --manual-dir or TFSERGAN_MANUAL_DIR."
+        )
+    done = []
+    for name in names:
+        with display.shown(quiet) as report:
+            found = checks.check(name, manual_dir, listen=listen, jobs=jobs, report=report)
+        for check in found:
+            show_check(check, allow_partial)
+        done += found
+    if json_file:
+        content = json.dumps([check.as_dict(allow_partial) for check in done], indent=1, ensure_ascii=False)
+        files.write_atomically(json_file, content.encode())
+    if not all(check.is_right(allow_partial) for check in done):
+        sys.exit(1)
+
+
+def show_check(check: "Check", allow_partial: bool) -> None:
+    """Prints one form of a corpus: counts beside the published ones, rules, audio, and what is wrong."""
+    from tfsergan import display
+
+    console = wide_console()
+    right = check.is_right(allow_partial)
+    console.print(plain(f"{check.corpus}, {check.form}: ", "bold"), end="")
+    console.print(plain("all right" if right else "not as published", "green" if right else "red"))
+    console.print(plain(f"  {check.where}"))
+    if check.counts:
+        console.print(counts_table(check))
+    if check.rules:
+        console.print(rules_table(check))
+    if check.audio:
+        formats = "; ".join(f"{name} ({n})" for name, n in check.audio.items())
+        console.print(plain(f"  {display.duration(check.seconds)} of audio: {formats}"))
+    for note in check.notes:
+        console.print(plain(f"  {note}", "yellow"))
+    for kind, problems in check.by_kind().items():
+        console.print(plain(f"  {kind}: {len(problems)}", "red"))
+        for problem in problems[:PROBLEMS_SHOWN]:
+            console.print(plain(f"    {problem}"))
+        if len(problems) > PROBLEMS_SHOWN:
+            console.print(plain(f"    and {len(problems) - PROBLEMS_SHOWN} more"))
+    console.print()
+
+
+def counts_table(check: "Check") -> "RichTable":
+    """Counts across, found above published."""
+    from rich.table import Table as RichTable
+
+    table = RichTable(box=None, pad_edge=True)
+    table.add_column("")
+    for count in check.counts:
+        table.add_column(count.name, justify="right")
+    found = [plain(str(count.found), "red" if count.differs else "") for count in check.counts]
+    table.add_row("found", *found)
+    if any(count.published is not None for count in check.counts):
+        published = ["" if count.published is None else str(count.published) for count in check.counts]
+        table.add_row("published", *published)
+    return table
+
+
+def rules_table(check: "Check") -> "RichTable":
+    """One line a label rule: its classes, its total beside the published one, and what else differs."""
+    from rich.table import Table as RichTable
+
+    table = RichTable("label rule", "utterances", "of", "classes", box=None, pad_edge=True)
+    for rule in check.rules:
+        classes = ", ".join(f"{name} {n}" for name, n in rule.classes.items())
+        lines = "\n".join([classes, *rule.faults])
+        published = "" if rule.total.published is None else str(rule.total.published)
+        table.add_row(*map(plain, (rule.name, str(rule.total.found), published, lines)))
+    return table
 
 
 @data.command("prepare")
 @click.argument("name")
-@click.option("--features", default="is10", show_default=True, help="Feature set.")
-@click.option("--labels", default=None, help="Label rule, such as four_class; none keeps every utterance.")
+@click.option(
+    "--features", multiple=True, default=("is10",), show_default=True, help="Feature set; repeatable."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Processes that extract features.  [default: one a core]"
+)
+@click.option("--allow-partial", is_flag=True, help="Take a corpus that is not whole as it is.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
-def data_prepare(
-    name: str, features: str, labels: str | None, manual_dir: Path | None, data_dir: Path | None
-) -> None:
+def data_prepare(name: str, features: tuple[str, ...], quiet: bool, **options: Any) -> None:
     """Check a corpus, extract its features and build its TFDS data set; done once.
 
     NAME is a folder of --manual-dir, or demo/labelled, demo/source, demo/cross.
-    """
-    from tfsergan import corpora, display
 
-    with display.shown() as report:
+    \b
+      tfsergan data prepare emodb --manual-dir CORPORA --features is10 --features logmel
+    """
+    import time
+
+    from tfsergan import display
+
+    for feature_set in features:
+        began = time.monotonic()
+        with display.shown(quiet) as report:
+            anything = prepare(name, feature_set, report=report, **options)
+        seconds = time.monotonic() - began
+        took = f"{seconds:.1f} s" if seconds < 60 else display.duration(seconds)
+        click.echo(f"{name}, {feature_set}: {'prepared' if anything else 'up to date'} ({took})")
+
+
+def prepare(
+    name: str,
+    features: str,
+    *,
+    manual_dir: Path | None,
+    data_dir: Path | None,
+    allow_partial: bool,
+    jobs: int | None,
+    report: "Report",
+) -> bool:
+    """Prepares one feature set of a corpus, and tells whether there was anything to do.
+
+    Raises:
+        TfserganError: its files are not right; they have been shown.
+    """
+    from tfsergan import catalogue, checks, corpora, display
+
+    folders = {"manual_dir": manual_dir, "data_dir": data_dir}
+    if not corpora.is_prepared(name, features, **folders):
+        found = catalogue.find(name, features, catalogue.manual_folder(manual_dir))
+        if found.folder and not found.table:
+            check = checks.check_audio(found, jobs=jobs, report=report)
+            show_check(check, allow_partial)
+            if not check.is_right(allow_partial):
+                raise TfserganError(
+                    f"{found.where} is not the whole corpus, or has files that cannot be used: see above. Mend it"
+                    + ("." if allow_partial else ", or prepare what is there with --allow-partial.")
+                )
         display.import_tensorflow()
-        corpus = corpora.load(name, features, labels, manual_dir=manual_dir, data_dir=data_dir, report=report)
-    click.echo(repr(corpus))
+    return corpora.prepare(name, features, **folders, allow_partial=allow_partial, jobs=jobs, report=report)
 
 
 def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
@@ -216,6 +404,7 @@ def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
 )
 @click.option("--seed", default=0, show_default=True, help="Base of all seeds.")
 @click.option("--out", type=FOLDER, help="Folder of the run.  [default: runs/PAPER]")
+@click.option("--allow-partial", is_flag=True, help="Take corpora that are not whole as they are.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
 def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool, **options: Any) -> None:
@@ -243,7 +432,9 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
         display.import_tensorflow()
         from tfsergan.evaluation import Run
 
-        corpora = load_corpora(spec, names, options["manual_dir"], options["data_dir"], report)
+        corpora = load_corpora(
+            spec, names, options["manual_dir"], options["data_dir"], report, options["allow_partial"]
+        )
         run = Run(
             folder=out or Path("runs") / paper,
             paper=spec,
@@ -283,7 +474,9 @@ def corpus_names(paper: "Paper", swaps: Mapping[str, str], manual_dir: Path | No
     return names
 
 
-def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir, report) -> dict[str, Any]:
+def load_corpora(
+    paper: "Paper", names: Mapping[str, str], manual_dir, data_dir, report, allow_partial: bool = False
+) -> dict[str, Any]:
     """The corpus of each role, or the error that says that it is not there.
 
     Raises:
@@ -296,7 +489,13 @@ def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir,
         rule = paper.roles[role].rule(name)
         try:
             loaded[role] = corpora.load(
-                name, paper.features, rule, manual_dir=manual_dir, data_dir=data_dir, report=report
+                name,
+                paper.features,
+                rule,
+                manual_dir=manual_dir,
+                data_dir=data_dir,
+                allow_partial=allow_partial,
+                report=report,
             )
         except CorpusNotFound as error:
             if role == "labelled":

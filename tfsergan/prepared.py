@@ -80,6 +80,31 @@ def is_current(folder: Path, digest: str) -> bool:
         return False
 
 
+def build(
+    make_builder: Callable[[], "tfds.core.DatasetBuilder"],  # noqa: F821  (imported late: it takes seconds)
+    folder: Path,
+    digest: str,
+    *,
+    manual_dir: Path | None = None,
+    report: Report = silent,
+) -> bool:
+    """Build a data set if it is not there or was built from other sources; arguments as of `read`.
+
+    Returns:
+        Whether there was anything to do.
+
+    Raises:
+        TfserganError: the sources are wrong, or the folder cannot be written.
+    """
+    if is_current(folder, digest):
+        return False
+    with _quiet_tfds(), _lock(folder, digest, report):
+        if is_current(folder, digest):  # another process has built it meanwhile
+            return False
+        _build(make_builder, folder, digest, manual_dir, report)
+        return True
+
+
 def read(
     make_builder: Callable[[], "tfds.core.DatasetBuilder"],  # noqa: F821  (imported late: it takes seconds)
     folder: Path,
