@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "manifests": LIGHT,
     "catalogue": LIGHT | {"datasets", "features", "prepared"},
     "corpora": LIGHT | {"catalogue", "label_rules", "manifests", "prepared"},
-    "checks": LIGHT | {"catalogue", "label_rules", "manifests"},
+    "checks": LIGHT | {"catalogue", "datasets", "features", "label_rules", "manifests"},
     "report": LIGHT | {"metrics", "papers"},
     "export": LIGHT | {"training", "papers", "results"},
     "evaluation": LIGHT | {"classifiers", "corpora", "folds", "metrics", "papers", "results", "training"},
@@ -99,9 +99,9 @@ def test_reproductions_know_nothing_of_the_command_line(name):
     assert not ours(name) & {"cli", "display", "datasets", "prepared"}
 
 
-def test_only_the_catalogue_imports_data_sets():
+def test_only_the_catalogue_and_the_checks_import_data_sets():
     found = {name for name in MODULES if "datasets" in ours(name)}
-    assert found <= {"tfsergan.catalogue"}
+    assert found <= {"tfsergan.catalogue", "tfsergan.checks"}
 
 
 def test_methods_know_only_layers_and_losses():
@@ -118,7 +118,7 @@ def test_papers_need_the_standard_library_alone():
 
 
 def test_metrics_and_folds_need_no_tensorflow():
-    for name in ("metrics", "folds", "results", "papers", "corpora"):
+    for name in ("metrics", "folds", "results", "papers", "corpora", "catalogue", "checks", "manifests"):
         roots = {other.split(".")[0] for other in imports(f"tfsergan.{name}", MODULES[f"tfsergan.{name}"])}
         assert not roots & {"tensorflow", "keras"}, name
 
@@ -157,6 +157,7 @@ HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "opensmile", "sklearn", 
         ("from tfsergan.cli import main; main(['reproduce', '--help'], standalone_mode=False)", ()),
         ("from tfsergan.cli import main; main(['papers'], standalone_mode=False)", ()),
         ("import tfsergan.corpora", ("numpy",)),
+        ("import tfsergan.checks", ("numpy",)),
         ("import tfsergan.metrics", ("numpy",)),
         ("import tfsergan.report.tables", ("numpy",)),
     ],
