@@ -206,13 +206,12 @@ def _can_read(rule: LabelRule, values: Sequence) -> bool:
 def _count(rule: LabelRule, columns: Mapping[str, Sequence], where: str) -> RuleCount:
     classes = rule.count(columns)
     total = Count("in all", sum(classes.values()), rule.published)
-    wrong = [f"{name} {n} of {rule.counts[name]}" for name, n in classes.items()
-             if n != rule.counts.get(name, n)]  # fmt: skip
+    wrong = [
+        f"{name}: {n} of {rule.counts[name]}" for name, n in classes.items() if n != rule.counts.get(name, n)
+    ]
     try:
-        indices = rule.apply(columns, where, allow_partial=True)
-        manifest = manifests.load(*rule.name.split("/"))
-        if manifest and not wrong:
-            kept = indices >= 0
+        kept = rule.apply(columns, where, allow_partial=True) >= 0
+        if manifest := manifests.load(*rule.name.split("/")):
             ids, sessions = np.asarray(columns["ids"])[kept], np.asarray(columns["session"])[kept]
             wrong += manifest.other_ids(ids) + manifest.misplaced(ids, sessions)
     except TfserganError as error:
@@ -351,8 +350,11 @@ def _of_files(scan: Scan, sounds: Mapping[Path, Sound]) -> list[Problem]:
         if not sound or not sound.rate:
             continue
         end = utterance.start if utterance.end == math.inf else utterance.end
-        if end > sound.seconds + OVERHANG:
-            what = f"ends at {end:.2f} s, its file at {sound.seconds:.2f} s: copy or download the file again"
+        if end > sound.seconds + OVERHANG or 0 < sound.seconds <= utterance.start:
+            what = (
+                f"goes from {utterance.start:.2f} to {end:.2f} s, and its file ends at {sound.seconds:.2f} s: copy "
+                "or download the file again"
+            )
             problems.append(Problem(MISLABELLED, str(utterance), what))
         elif (length := _length(utterance, sounds)) <= SHORTEST:
             what = (
