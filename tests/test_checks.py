@@ -89,9 +89,11 @@ def test_counts_stand_beside_the_published_ones(manual_dir):
     assert (counts["W"], counts["E"]) == ((4, 127), (0, 46))
     four = check.rules[0]
     assert (four.name, four.total.found, four.total.published) == ("emodb/four_class", 9, 339)
-    assert four.classes == {"angry": 4, "happy": 1, "neutral": 3, "sad": 1}
-    assert four.faults[0] == "angry: 4 of 127"
-    assert any(fault.startswith("missing: 03a01Fa, 03a01Nc, ") for fault in four.faults)
+    assert [(c.name, c.found, c.published) for c in four.classes] == [
+        ("angry", 4, 127), ("happy", 1, 71), ("neutral", 3, 79), ("sad", 1, 62)
+    ]  # fmt: skip
+    assert not four.whole
+    assert four.faults[0].startswith("missing: 03a01Fa, 03a01Nc, ")
 
 
 def test_a_corpus_without_faults_is_right_in_part_only(manual_dir):
@@ -199,10 +201,10 @@ def test_own_tables_have_no_published_counts_and_their_labels_are_told(tmp_path)
     assert check.is_right()
     rules = {rule.name: rule for rule in check.rules}
     assert set(rules) == {"default/four_class", "default/valence3"}
-    assert rules["default/four_class"].classes == {"angry": 127, "happy": 71, "neutral": 79, "sad": 0}
+    assert [count.found for count in rules["default/four_class"].classes] == [127, 71, 79, 0]
     (fault,) = rules["default/four_class"].faults
     assert "the label 'wut' (62 utterances" in fault
-    assert "no utterance of low, high" in rules["default/valence3"].faults[0]
+    assert [count.found for count in rules["default/valence3"].classes] == [0, 339, 0]
 
 
 def test_an_unlabelled_table_has_no_rules(tmp_path):

@@ -51,20 +51,20 @@ class RuleCount:
 
     Attributes:
         name: "iemocap/four_class".
-        classes: utterances by class.
-        total: in all classes, beside the published number.
-        faults: what else is not as published, in words.
+        classes: utterances of each class.
+        total: in all classes.
+        faults: labels that it does not know, and utterances that are not the published ones, in words.
     """
 
     name: str
-    classes: Mapping[str, int]
+    classes: tuple[Count, ...]
     total: Count
     faults: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
         """Whether all is as published."""
-        return not self.total.differs and not self.faults
+        return not (self.faults or any(count.differs for count in (self.total, *self.classes)))
 
 
 @dataclass(frozen=True)
@@ -205,18 +205,20 @@ def _can_read(rule: LabelRule, values: Sequence) -> bool:
 
 def _count(rule: LabelRule, columns: Mapping[str, Sequence], where: str) -> RuleCount:
     classes = rule.count(columns)
-    total = Count("in all", sum(classes.values()), rule.published)
-    wrong = [
-        f"{name}: {n} of {rule.counts[name]}" for name, n in classes.items() if n != rule.counts.get(name, n)
-    ]
+    faults = []
     try:
-        kept = rule.apply(columns, where, allow_partial=True) >= 0
+        kept = rule.classify(columns, where) >= 0
         if manifest := manifests.load(*rule.name.split("/")):
             ids, sessions = np.asarray(columns["ids"])[kept], np.asarray(columns["session"])[kept]
-            wrong += manifest.other_ids(ids) + manifest.misplaced(ids, sessions)
+            faults = manifest.other_ids(ids) + manifest.misplaced(ids, sessions)
     except TfserganError as error:
-        wrong.append(str(error).removeprefix(f"{where}, ").removeprefix(f"{where}: "))
-    return RuleCount(rule.name, classes, total, tuple(wrong))
+        faults.append(str(error).removeprefix(f"{where}, "))
+    return RuleCount(
+        name=rule.name,
+        classes=tuple(Count(name, n, rule.counts.get(name)) for name, n in classes.items()),
+        total=Count("in all", sum(classes.values()), rule.published),
+        faults=tuple(faults),
+    )
 
 
 # ---- audio ----------------------------------------------------------------------------------------------

@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
+from tfsergan.progress import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
 
-    from tfsergan.checks import Check
     from tfsergan.evaluation import Run
     from tfsergan.papers import Paper
     from tfsergan.progress import Report
     from tfsergan.report.tables import Table
 
 DEMO = "demo"
-PROBLEMS_SHOWN = 3  # of each kind
 FOLDER = click.Path(path_type=Path)
 
 
@@ -144,35 +141,15 @@ def data() -> None:
 @corpus_options
 def data_list(rules: bool, manual_dir: Path | None, data_dir: Path | None) -> None:
     """List every corpus: its licence, where to ask for it, what is here and which features are prepared."""
-    from rich.table import Table as RichTable
+    from tfsergan import catalogue
+    from tfsergan.report import corpora
 
     if rules:
-        return list_rules()
-    from tfsergan import catalogue
-
-    table = RichTable("corpus", "here", "prepared", "what, licence, where to ask", box=None, pad_edge=False)
-    for row in catalogue.status(manual_dir, data_dir):
-        here, prepared = "\n".join(row.forms) or "no", "\n".join(row.prepared) or "no"
-        licence = f"{row.licence}: {row.url}" if row.url else ""
-        table.add_row(*map(plain, (row.name, here, prepared, f"{row.description}\n{licence}".strip())))
-    wide_console().print(table)
-    click.echo(f"\nFolder of corpora: {manual_dir or 'none given (--manual-dir or TFSERGAN_MANUAL_DIR)'}")
-    return None
-
-
-def list_rules() -> None:
-    """Prints every label rule, with its classes, its published count and its source."""
-    from rich.table import Table as RichTable
-
-    from tfsergan import label_rules
-
-    table = RichTable("rule", "classes", "utterances", "source", box=None, pad_edge=False)
-    for corpus in label_rules.corpora_with_rules():
-        for name in label_rules.rule_names(corpus):
-            rule = label_rules.label_rule(corpus, name)
-            classes = f"{rule.of}: {rule.bounds}" if rule.intervals else ", ".join(rule.classes)
-            table.add_row(*map(plain, (rule.name, classes, str(rule.published or ""), rule.source)))
-    wide_console().print(table)
+        wide_console().print(corpora.rules())
+    else:
+        wide_console().print(corpora.status(catalogue.status(manual_dir, data_dir)))
+        folder = manual_dir or "none given (--manual-dir or TFSERGAN_MANUAL_DIR)"
+        click.echo(f"\nFolder of corpora: {folder}")
 
 
 def wide_console() -> "Console":
@@ -180,13 +157,6 @@ def wide_console() -> "Console":
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-
-
-def plain(text: str, style: str = "") -> "Text":
-    """Text that is printed as it is: rich would take [demo] for a style."""
-    from rich.text import Text
-
-    return Text(text, style, overflow="fold")
 
 
 @data.command("check")
@@ -215,6 +185,7 @@ def data_check(
     import json
 
     from tfsergan import catalogue, checks, display, files
+    from tfsergan.report import corpora
 
     names = names or tuple(
         row.name for row in catalogue.status(manual_dir, data_dir) if row.path and row.forms
@@ -230,69 +201,13 @@ def data_check(
         with display.shown(quiet) as report:
             found = checks.check(name, manual_dir, listen=listen, jobs=jobs, report=report)
         for check in found:
-            show_check(check, allow_partial)
+            wide_console().print(corpora.check(check, allow_partial))
         done += found
     if json_file:
         content = json.dumps([check.as_dict(allow_partial) for check in done], indent=1, ensure_ascii=False)
         files.write_atomically(json_file, content.encode())
     if not all(check.is_right(allow_partial) for check in done):
         sys.exit(1)
-
-
-def show_check(check: "Check", allow_partial: bool) -> None:
-    """Prints one form of a corpus: counts beside the published ones, rules, audio, and what is wrong."""
-    from tfsergan import display
-
-    console = wide_console()
-    right = check.is_right(allow_partial)
-    console.print(plain(f"{check.corpus}, {check.form}: ", "bold"), end="")
-    console.print(plain("all right" if right else "not as published", "green" if right else "red"))
-    console.print(plain(f"  {check.where}"))
-    if check.counts:
-        console.print(counts_table(check))
-    if check.rules:
-        console.print(rules_table(check))
-    if check.audio:
-        formats = "; ".join(f"{name} ({n})" for name, n in check.audio.items())
-        console.print(plain(f"  {display.duration(check.seconds)} of audio: {formats}"))
-    for note in check.notes:
-        console.print(plain(f"  {note}", "yellow"))
-    for kind, problems in check.by_kind().items():
-        console.print(plain(f"  {kind}: {len(problems)}", "red"))
-        for problem in problems[:PROBLEMS_SHOWN]:
-            console.print(plain(f"    {problem}"))
-        if len(problems) > PROBLEMS_SHOWN:
-            console.print(plain(f"    and {len(problems) - PROBLEMS_SHOWN} more"))
-    console.print()
-
-
-def counts_table(check: "Check") -> "RichTable":
-    """Counts across, found above published."""
-    from rich.table import Table as RichTable
-
-    table = RichTable(box=None, pad_edge=True)
-    table.add_column("")
-    for count in check.counts:
-        table.add_column(count.name, justify="right")
-    found = [plain(str(count.found), "red" if count.differs else "") for count in check.counts]
-    table.add_row("found", *found)
-    if any(count.published is not None for count in check.counts):
-        published = ["" if count.published is None else str(count.published) for count in check.counts]
-        table.add_row("published", *published)
-    return table
-
-
-def rules_table(check: "Check") -> "RichTable":
-    """One line a label rule: its classes, its total beside the published one, and what else differs."""
-    from rich.table import Table as RichTable
-
-    table = RichTable("label rule", "utterances", "of", "classes", box=None, pad_edge=True)
-    for rule in check.rules:
-        classes = ", ".join(f"{name} {n}" for name, n in rule.classes.items())
-        lines = "\n".join([classes, *rule.faults])
-        published = "" if rule.total.published is None else str(rule.total.published)
-        table.add_row(*map(plain, (rule.name, str(rule.total.found), published, lines)))
-    return table
 
 
 @data.command("prepare")
@@ -323,7 +238,7 @@ def data_prepare(name: str, features: tuple[str, ...], quiet: bool, **options: A
         with display.shown(quiet) as report:
             anything = prepare(name, feature_set, report=report, **options)
         seconds = time.monotonic() - began
-        took = f"{seconds:.1f} s" if seconds < 60 else display.duration(seconds)
+        took = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
         click.echo(f"{name}, {feature_set}: {'prepared' if anything else 'up to date'} ({took})")
 
 
@@ -343,17 +258,18 @@ def prepare(
         TfserganError: its files are not right; they have been shown.
     """
     from tfsergan import catalogue, checks, corpora, display
+    from tfsergan.report import corpora as report_corpora
 
     folders = {"manual_dir": manual_dir, "data_dir": data_dir}
     if not corpora.is_prepared(name, features, **folders):
         found = catalogue.find(name, features, catalogue.manual_folder(manual_dir))
         if found.folder and not found.table:
             check = checks.check_audio(found, jobs=jobs, report=report)
-            show_check(check, allow_partial)
-            if not check.is_right(allow_partial):
+            wide_console().print(report_corpora.check(check, allow_partial))
+            if not (allow_partial or check.is_right()):
                 raise TfserganError(
-                    f"{found.where} is not the whole corpus, or has files that cannot be used: see above. Mend it"
-                    + ("." if allow_partial else ", or prepare what is there with --allow-partial.")
+                    f"{found.where} is not the whole corpus, or has files that cannot be used: see above. Mend "
+                    "that, or prepare what is there with --allow-partial."
                 )
         display.import_tensorflow()
     return corpora.prepare(name, features, **folders, allow_partial=allow_partial, jobs=jobs, report=report)
@@ -547,14 +463,12 @@ class WholeRun:
 
 def announce(run: "Run", multiply_adds: float) -> None:
     """Says what is about to run, and for about how long."""
-    from tfsergan import display, training
+    from tfsergan import training
 
     corpora = ", ".join(f"{role} {getattr(c, 'name', 'not here')}" for role, c in run.corpora.items())
     done = f", {len(run.results.rows)} results there" if run.results.rows else ""
     seconds = multiply_adds / training.matrix_rate() * training.OVERHEAD
-    about = (
-        f"about {display.duration(seconds)} on this machine" if multiply_adds else "nothing left to measure"
-    )
+    about = f"about {duration(seconds)} on this machine" if multiply_adds else "nothing left to measure"
     click.echo(
         f"{run.paper.name}: schedule {run.schedule}, protocol {run.protocol}, {corpora}{done}; {about}.",
         err=True,

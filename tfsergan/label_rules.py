@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -77,19 +78,25 @@ class LabelRule:
                 class without utterances; counts that differ from the published ones.
         """
         self._require_column(columns[self.of], where)
-        indices = (self._of_labels if self.of == "emotion" else self._of_ratings)(columns, where)
+        indices = self.classify(columns, where)
         self._check_classes(indices, where)
         if not allow_partial:
             self._check_counts(indices, columns["ids"], where, manifest)
         return indices
 
+    def classify(self, columns: Mapping[str, Sequence], where: str) -> np.ndarray:
+        """As `apply`, whatever the counts are.
+
+        Raises:
+            TfserganError: a label or rating that the rule does not know.
+        """
+        return self._of_labels(columns, where) if self.of == "emotion" else self._of_ratings(columns, where)
+
     def count(self, columns: Mapping[str, Sequence]) -> dict[str, int]:
         """Utterances of each class among those whose label or rating the rule knows."""
-        values = columns[self.of]
-        found = [
-            self._class_of_label(v) if self.of == "emotion" else self._class_of_rating(v) for v in values
-        ]
-        return {name: found.count(i) for i, name in enumerate(self.classes)}
+        class_of = self._class_of_label if self.of == "emotion" else self._class_of_rating
+        found = Counter(class_of(value) for value in columns[self.of])
+        return {name: found[i] for i, name in enumerate(self.classes)}
 
     def _require_column(self, values: Sequence, where: str) -> None:
         if self.of == "emotion" and not any(values):
