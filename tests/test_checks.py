@@ -1,6 +1,7 @@
 """Checks of corpora: counts beside published ones, and every kind of problem by name."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,9 @@ def test_formats_are_counted_and_what_is_done_with_them_is_told(manual_dir):
         "44100 Hz, mono, 24 bit WAV": 1,
     }
     assert [note.split(", such as")[0] for note in check.notes] == [
-        "1 files are not at 16000 Hz and are resampled",
-        "1 files have several channels, which are averaged",
+        "1 of 7 files are not at 16000 Hz, and resampled",
+        "1 of 7 files are of several channels, which are averaged",
+        "1 of 7 files are not of 16 bits, and analysed as they are",
     ]
     assert check.seconds == pytest.approx(5 * 0.3 + 0.025 + 0.5)
 
@@ -219,6 +221,26 @@ def test_one_set_in_two_formats_is_told(tmp_path):
     found = checks.check("emodb", tmp_path)
     assert [check.form for check in found] == ["toy.csv", "toy.parquet"]
     assert all("toy.parquet and toy.csv" in check.problems[0].what for check in found)
+
+
+# ---- real corpora -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("emodb", {"emodb/four_class", "emodb/seven_class"}),
+        ("iemocap", {"iemocap/four_class", "iemocap/four_class_merged"}),
+        ("librispeech_test_clean", set()),
+    ],
+)
+def test_a_real_corpus_is_right(name, whole):
+    manual_dir = os.environ.get("TFSERGAN_MANUAL_DIR", "")
+    if not (manual_dir and Path(manual_dir, name).is_dir()):
+        pytest.skip(f"needs {name} in TFSERGAN_MANUAL_DIR")
+    found = checks.check(name, manual_dir)
+    assert all(check.is_right() for check in found)
+    assert {rule.name for check in found for rule in check.rules if rule.whole} >= whole
 
 
 # ---- names --------------------------------------------------------------------------------------------------

@@ -381,11 +381,15 @@ def _format(sound: Sound) -> str:
 def _notes(sounds: Mapping[Path, Sound]) -> tuple[str, ...]:
     """What is unusual about files that can be read, and what is done with them."""
     readable = {path: sound for path, sound in sounds.items() if sound.rate}
-    other = [path for path, sound in readable.items() if sound.rate != RATE]
-    several = [path for path, sound in readable.items() if sound.channels > 1]
-    notes = []
-    if other:
-        notes.append(f"{len(other)} files are not at {RATE} Hz and are resampled, such as {other[0]}")
-    if several:
-        notes.append(f"{len(several)} files have several channels, which are averaged, such as {several[0]}")
-    return tuple(notes)
+    unusual = {
+        f"not at {RATE} Hz, and resampled": [path for path, s in readable.items() if s.rate != RATE],
+        "of several channels, which are averaged": [p for p, s in readable.items() if s.channels > 1],
+        "not of 16 bits, and analysed as they are": [
+            path for path, s in readable.items() if not s.coding.startswith("16 bit")
+        ],
+    }
+    return tuple(
+        f"{len(paths)} of {len(readable)} files are {what}, such as {paths[0]}"
+        for what, paths in unusual.items()
+        if paths
+    )
