@@ -158,3 +158,15 @@ def test_a_set_of_another_version_is_not_prepared(manual_dir, tmp_path):
     assert found.is_built(tmp_path)
     file.parent.rename(file.parent.with_name("0.0.1"))
     assert not found.is_built(tmp_path)
+
+
+def test_a_source_that_cannot_be_read_is_listed_as_not_prepared(manual_dir, tmp_path, monkeypatch):
+    (manual_dir / "mine" / "metadata.csv").unlink()
+    mark(catalogue.find("own", "toy", manual_dir), tmp_path)
+
+    def unreadable(path):
+        raise TfserganError(f"{path} cannot be read")
+
+    monkeypatch.setattr(prepared, "contents_digest", unreadable)
+    (row,) = (row for row in catalogue.status(manual_dir, tmp_path) if row.name == "own")
+    assert (row.forms, row.prepared) == (("toy.csv",), ())

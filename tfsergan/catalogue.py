@@ -414,6 +414,13 @@ def _built_sets(form: Found, data: Path) -> set[str]:
     """The feature sets of a form that are built and up to date."""
     prefix = f"{form.corpus}-" if form.builder in ("feature_table", "folder") else ""
     pattern = form.config if form.table else f"{prefix}*"
-    built = data.glob(f"{form.builder}/{pattern}/{version(form.builder)}/{prepared.SOURCES}")
-    configs = {mark.parent.parent.name for mark in built if prepared.is_current(mark.parent, form.digest())}
-    return {config.removeprefix(prefix) for config in configs}
+    marks = data.glob(f"{form.builder}/{pattern}/{version(form.builder)}/{prepared.SOURCES}")
+    return {mark.parent.parent.name.removeprefix(prefix) for mark in marks if _is_current(form, mark.parent)}
+
+
+def _is_current(form: Found, built: Path) -> bool:
+    """Whether a set was built from what is there now; a source that cannot be read is not that."""
+    try:
+        return prepared.is_current(built, form.digest())
+    except TfserganError:
+        return False
