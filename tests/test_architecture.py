@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "metrics": LIGHT,
     "folds": LIGHT,
     "results": LIGHT,
-    "label_rules": LIGHT,
+    "label_rules": LIGHT | {"manifests"},
     "papers": LIGHT,
     "prepared": LIGHT | {"features"},
     "features": LIGHT,
@@ -34,8 +34,11 @@ MAY_IMPORT = {
     "classifiers": LIGHT | {"losses", "networks", "optimizers"},
     "methods": {"losses", "networks", "optimizers"},
     "datasets": LIGHT | {"features"},
-    "corpora": LIGHT | {"datasets", "features", "label_rules", "prepared"},
-    "report": LIGHT | {"metrics", "papers"},
+    "manifests": LIGHT,
+    "catalogue": LIGHT | {"datasets", "features", "prepared"},
+    "corpora": LIGHT | {"catalogue", "label_rules", "manifests", "prepared"},
+    "checks": LIGHT | {"catalogue", "datasets", "features", "label_rules", "manifests"},
+    "report": LIGHT | {"catalogue", "checks", "label_rules", "metrics", "papers"},
     "export": LIGHT | {"training", "papers", "results"},
     "evaluation": LIGHT | {"classifiers", "corpora", "folds", "metrics", "papers", "results", "training"},
     "display": LIGHT,
@@ -96,9 +99,9 @@ def test_reproductions_know_nothing_of_the_command_line(name):
     assert not ours(name) & {"cli", "display", "datasets", "prepared"}
 
 
-def test_only_corpora_imports_data_sets():
+def test_only_the_catalogue_and_the_checks_import_data_sets():
     found = {name for name in MODULES if "datasets" in ours(name)}
-    assert found <= {"tfsergan.corpora"}
+    assert found <= {"tfsergan.catalogue", "tfsergan.checks"}
 
 
 def test_methods_know_only_layers_and_losses():
@@ -115,7 +118,7 @@ def test_papers_need_the_standard_library_alone():
 
 
 def test_metrics_and_folds_need_no_tensorflow():
-    for name in ("metrics", "folds", "results", "papers", "corpora"):
+    for name in ("metrics", "folds", "results", "papers", "corpora", "catalogue", "checks", "manifests"):
         roots = {other.split(".")[0] for other in imports(f"tfsergan.{name}", MODULES[f"tfsergan.{name}"])}
         assert not roots & {"tensorflow", "keras"}, name
 
@@ -154,6 +157,7 @@ HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "opensmile", "sklearn", 
         ("from tfsergan.cli import main; main(['reproduce', '--help'], standalone_mode=False)", ()),
         ("from tfsergan.cli import main; main(['papers'], standalone_mode=False)", ()),
         ("import tfsergan.corpora", ("numpy",)),
+        ("import tfsergan.checks", ("numpy",)),
         ("import tfsergan.metrics", ("numpy",)),
         ("import tfsergan.report.tables", ("numpy",)),
     ],

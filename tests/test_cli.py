@@ -1,11 +1,14 @@
 """The command line: clear errors with their exit codes, and a whole run from tables of features to tables of scores."""
 
 import csv
+import importlib.util
+import json
 import re
 import signal
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -30,6 +33,11 @@ TINY = [
         for value in ("units=6", "updates=4", "batch_size=32", "learning_rate=0.01")
     ),
 ]
+
+
+needs_soundfile = pytest.mark.skipif(
+    not importlib.util.find_spec("soundfile"), reason="soundfile is an optional extra"
+)
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def test_help_lists_the_commands(tfsergan, arguments):
 
 
 @pytest.mark.parametrize(
-    "command", ["papers", "data", "data list", "data prepare", "reproduce", "report", "export"]
+    "command", ["papers", "data", "data list", "data check", "data prepare", "reproduce", "report", "export"]
 )
 def test_every_command_has_help(tfsergan, command):
     result = tfsergan(*command.split(), "--help")
@@ -392,21 +400,121 @@ def test_a_run_whose_report_cannot_be_written_says_so(reproduced, tfsergan):
         page.write_bytes(kept)
 
 
-def test_data_list_and_prepare(reproduced, tfsergan):
-    options = [
+# ---- data ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def corpora_dir(tmp_path) -> Path:
+    """A labelled table of one's own, a broken one, and a recording of EmoDB."""
+    write_table(tmp_path / "corpora" / "lab" / "is10.csv", 1, 1)
+    (tmp_path / "corpora" / "emodb").mkdir()
+    with wave.open(str(tmp_path / "corpora" / "emodb" / "03a01Wa.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(b"\0\1" * 8000)
+    return tmp_path / "corpora"
+
+
+def test_data_list(tfsergan, corpora_dir, tmp_path):
+    result = tfsergan("data", "list", "--manual-dir", corpora_dir, "--data-dir", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    rows = {line.split()[0]: line for line in result.output.splitlines() if line[:1].strip()}
+    assert {"demo", "iemocap", "msp_improv", "creative_it", "emodb", "ravdess", "cmu_mosei", "tedlium"} < set(
+        rows
+    )
+    assert re.match(r"lab +is10\.csv +no +a corpus of your own", rows["lab"])
+    assert re.match(r"emodb +audio +no", rows["emodb"])
+    assert "pip install 'tfsergan[demo]'" in result.output
+    for url in ("https://sail.usc.edu/CreativeIT/", "https://zenodo.org/record/1188976"):
+        assert url in result.output
+    assert str(corpora_dir) in result.output
+
+
+def test_data_list_rules(tfsergan):
+    output = tfsergan("data", "list", "--rules").output
+    assert re.search(r"iemocap/four_class_merged +angry, happy, neutral, sad +5531 +Bao", output)
+    assert re.search(
+        r"iemocap/activation3 +activation: low \[0, 2\], mid \(2, 4\), high \[4, 5\] +10039", output
+    )
+
+
+def test_data_check_of_what_is_right(tfsergan, corpora_dir):
+    result = tfsergan("data", "check", "lab", "--manual-dir", corpora_dir)
+    assert result.exit_code == 0, result.output
+    assert "lab, is10.csv: all right" in result.output
+    assert re.search(r"default/four_class +24 +angry 6, happy 6, neutral 6, sad 6", result.output)
+
+
+@needs_soundfile
+def test_data_check_of_all_that_is_here(tfsergan, corpora_dir, tmp_path):
+    command = ("data", "check", "--quiet", "--manual-dir", corpora_dir, "--json", tmp_path / "check.json")
+    result = tfsergan(*command, "--listen")
+    assert result.exit_code == 1, result.output
+    assert "Error" not in result.output
+    assert "lab, is10.csv: all right" in result.output
+    assert "emodb, audio: not as published" in result.output
+    assert re.search(r"silent: 1\n +.*03a01Wa\.wav: is silent", result.output)
+    found = {check["corpus"]: check for check in json.loads((tmp_path / "check.json").read_text())}
+    assert {name: check["right"] for name, check in found.items()} == {"emodb": False, "lab": True}
+    assert tfsergan(*command, "--allow-partial").exit_code == 0
+
+
+def test_data_check_of_a_broken_table(tfsergan, corpora_dir):
+    table = corpora_dir / "lab" / "is10.csv"
+    table.write_text(table.read_text()[:-50], encoding="utf-8")
+    result = tfsergan("data", "check", "lab", "--manual-dir", corpora_dir)
+    assert result.exit_code == 1
+    assert re.search(r"unreadable: 1\n +.*is10\.csv: ", result.output)
+
+
+def test_data_check_of_nothing(tfsergan, tmp_path):
+    assert "--manual-dir or TFSERGAN_MANUAL_DIR" in one_line(tfsergan("data", "check"), 2)
+    assert "no corpus to check" in one_line(tfsergan("data", "check", "--manual-dir", tmp_path), 2)
+    assert "there is no folder" in one_line(tfsergan("data", "check", "iemocap", "--manual-dir", tmp_path), 1)
+
+
+def test_data_prepare_and_again(tfsergan, corpora_dir, tmp_path):
+    command = (
+        "data",
+        "prepare",
+        "lab",
         "--manual-dir",
-        reproduced.folder.parent / "corpora",
+        corpora_dir,
         "--data-dir",
-        reproduced.folder.parent / "data",
-    ]
-    listed = tfsergan("data", "list", *options)
-    assert listed.exit_code == 0, listed.output
-    for text in ("lab", "talks", "far", "iemocap", "demo"):
-        assert re.search(rf"^{text}\s", listed.output, re.MULTILINE), text
-    prepared = tfsergan("data", "prepare", "lab", "--labels", "four_class", *options)
-    assert prepared.exit_code == 0, prepared.output
-    assert "72" in prepared.output
-    assert "angry 18" in prepared.output
+        tmp_path / "data",
+        "--quiet",
+    )
+    assert re.fullmatch(r"lab, is10: prepared \(\d+\.\d s\)\n", tfsergan(*command).output)
+    assert re.fullmatch(r"lab, is10: up to date \(\d+\.\d s\)\n", tfsergan(*command).output)
+    listed = tfsergan("data", "list", *command[3:-1])
+    assert re.search(r"^lab +is10\.csv +is10 ", listed.output, re.MULTILINE)
+    missing = tfsergan(*command, "--features", "is10", "--features", "is11")
+    assert "up to date" in missing.output
+    assert "lab/is11.parquet" in one_line(missing, 1)
+
+
+@needs_soundfile
+def test_data_prepare_refuses_a_part_and_shows_what_is_there(tfsergan, corpora_dir, tmp_path):
+    command = ("data", "prepare", "emodb", "--manual-dir", corpora_dir, "--data-dir", tmp_path / "data")
+    result = tfsergan(*command, "--quiet")
+    assert "see above" in one_line(result, 1)
+    assert "--allow-partial" in result.output
+    assert re.search(r"found +1 +1 ", result.output)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_part_of_a_corpus_is_taken_when_asked_for(tfsergan, monkeypatch):
+    from tfsergan import corpora
+
+    asked = []
+
+    def load(*arguments, **options):
+        asked.append(options["allow_partial"])
+        raise TfserganError("loaded")
+
+    monkeypatch.setattr(corpora, "load", load)
+    for option in ((), ("--allow-partial",)):
+        one_line(tfsergan("reproduce", "bao2019", "--quiet", *option), 1)
+    assert asked == [False, True]
 
 
 def test_features_must_agree(tmp_path, tiny_corpora, monkeypatch):

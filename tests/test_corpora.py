@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfsergan import corpora, prepared
+from tfsergan import catalogue, corpora, manifests, prepared
+from tfsergan.datasets.feature_table import tables
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
 
 REAL = os.environ.get("TFSERGAN_MANUAL_DIR", "")
@@ -338,7 +339,7 @@ def test_a_table_beats_audio(toy):
     letters = {"anger": "W", "Happy": "F", "fear": "A", "neutral": "N", "sad": "T"}
     toy_table().replace({"emotion": letters}).to_csv(folder / "toy.csv", index=False)
     assert len(toy.load("emodb", allow_partial=True)) == 20
-    with pytest.raises(TfserganError, match=r"angry +expected +127 +found +4"):
+    with pytest.raises(TfserganError, match=r"angry +4 of +127  123 missing"):
         toy.load("emodb")
 
 
@@ -348,21 +349,85 @@ def test_an_unwritable_data_dir_is_an_error(toy):
         toy.load()
 
 
-def test_status_lists_known_and_own_corpora(toy):
-    (toy.manual_dir / "empty").mkdir()
-    (toy.manual_dir / "emodb" / "wav").mkdir(parents=True)
-    (toy.manual_dir / "emodb" / "wav" / "03a01Wa.wav").write_bytes(b"RIFF")
-    rows = {row.name: row for row in corpora.status(toy.manual_dir, toy.data_dir)}
-    known = {"demo", "iemocap", "msp_improv", "emodb", "tedlium", "librispeech_test_clean"}
-    assert set(rows) == known | {"own"}
-    assert (rows["own"].present, rows["own"].prepared, rows["own"].features) == (True, False, ("toy",))
-    assert (rows["emodb"].present, rows["iemocap"].present) == (True, False)
-    assert all(rows[name].url and rows[name].licence for name in known)
+def test_jobs_and_a_partial_corpus_reach_the_builder(toy, monkeypatch):
+    made = []
+    make = catalogue.Found.make_builder
+    monkeypatch.setattr(catalogue.Found, "make_builder", lambda *a: made.append(make(*a)) or made[-1])
+    toy.load(jobs=3, allow_partial=True)
+    assert {(builder.jobs, builder.allow_partial) for builder in made} == {(3, True)}
+
+
+def test_prepare_builds_and_says_whether_it_did(toy):
+    options = {"manual_dir": toy.manual_dir, "data_dir": toy.data_dir}
+    assert not corpora.is_prepared("own", "toy", **options)
+    assert corpora.prepare("own", "toy", **options)
+    assert corpora.is_prepared("own", "toy", **options)
+    assert not corpora.prepare("own", "toy", **options)
     toy.load()
-    assert {row.name for row in corpora.status(toy.manual_dir, toy.data_dir) if row.prepared} == {"own"}
+    assert not toy.built()
     toy.write(toy_table(seed=1))
-    assert not any(row.prepared for row in corpora.status(toy.manual_dir, toy.data_dir))
-    assert not any(row.present for row in corpora.status(None, toy.data_dir) if row.name != "demo")
+    assert not corpora.is_prepared("own", "toy", **options)
+
+
+def test_what_is_up_to_date_is_told_without_tensorflow(toy):
+    code = (
+        "import sys\nfrom tfsergan import corpora\n"
+        "print(corpora.prepare('own', 'toy', manual_dir=sys.argv[1], data_dir=sys.argv[2]))\n"
+        "print([name for name in ('tensorflow', 'tensorflow_datasets', 'keras') if name in sys.modules])"
+    )
+    toy.load()
+    command = [sys.executable, "-c", code, str(toy.manual_dir), str(toy.data_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "False\n[]\n", done.stderr
+
+
+def emodb_names() -> list[str]:
+    return sorted(manifests.load("emodb", "four_class").ids)
+
+
+def emodb_table(names: list[str]) -> pd.DataFrame:
+    columns = {"utterance": names, "speaker": [name[:2] for name in names], "emotion": [n[5] for n in names]}
+    return pd.DataFrame(columns | {"mfcc_a": np.arange(len(names), dtype=np.float32)})
+
+
+def test_the_published_utterances_are_asserted(toy):
+    folder = toy.manual_dir / "emodb"
+    folder.mkdir()
+    table = emodb_table(emodb_names())
+    table.to_csv(folder / "toy.csv", index=False)
+    assert len(toy.load("emodb")) == 339
+    other = table.replace({"utterance": {"03a01Fa": "03a01Fz"}})
+    other.to_csv(folder / "toy.csv", index=False)
+    with pytest.raises(TfserganError) as caught:
+        toy.load("emodb")
+    for told in ("toy.csv has as many", "missing: 03a01Fa\n", "extra: 03a01Fz\n", "--allow-partial"):
+        assert told in str(caught.value)
+    assert len(toy.load("emodb", allow_partial=True)) == 339
+    table.assign(speaker=["08", *table["speaker"][1:]]).to_csv(folder / "toy.csv", index=False)
+    with pytest.raises(TfserganError, match="in another session than published: 03a01Fa"):
+        toy.load("emodb")
+
+
+def test_a_layout_that_is_not_whole_is_refused_even_if_a_part_was_prepared(toy, monkeypatch):
+    folder = toy.manual_dir / "emodb" / "wav"
+    folder.mkdir(parents=True)
+    (folder / "03a01Wa.wav").write_bytes(b"never opened")
+    monkeypatch.setattr(prepared, "is_current", lambda *_: True)
+    with pytest.raises(TfserganError, match=r"utterances: 1 of 535(.|\n)*`tfsergan data check emodb`"):
+        toy.load("emodb", "is10")
+    with pytest.raises(TfserganError, match="utterances: 1 of 535"):
+        corpora.prepare("emodb", "is10", manual_dir=toy.manual_dir, data_dir=toy.data_dir)
+
+
+def test_ratings_become_classes(toy):
+    table = toy_table().assign(valence=np.resize([1.5, 3.0, 4.0], 24))
+    table.loc[0, "valence"] = np.nan
+    toy.write(table)
+    corpus = toy.load(labels="valence3")
+    assert corpus.classes == ("low", "mid", "high")
+    assert np.bincount(corpus.emotion).tolist() == [7, 8, 8]
+    with pytest.raises(TfserganError, match="no ratings of activation"):
+        toy.load(labels="activation3")
 
 
 # ---- real corpora ---------------------------------------------------------------------------------------
@@ -379,7 +444,7 @@ def test_real_iemocap(tmp_path):
     merged = corpora.load("iemocap", labels="four_class_merged", **options)
     assert np.bincount(merged.emotion).tolist() == [1103, 1636, 1708, 1084]
     assert merged.x.shape == (5531, 1582)
-    assert merged.feature_names == corpora.tables.known_names("is10")
+    assert merged.feature_names == tables.known_names("is10")
     assert sorted(set(merged.session.tolist())) == ["1", "2", "3", "4", "5"]
     assert len(set(merged.speaker.tolist())) == 10
     begin = time.perf_counter()

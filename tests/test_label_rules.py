@@ -1,10 +1,15 @@
 """Label rules: the published ones as data, and how they are applied."""
 
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tfsergan import label_rules
 from tfsergan.errors import TfserganError, UsageError
+from tfsergan.manifests import Manifest
 
 RULES = [(corpus, name) for corpus, section in label_rules._rules().items() for name in section]
 
@@ -12,15 +17,35 @@ RULES = [(corpus, name) for corpus, section in label_rules._rules().items() for 
 @pytest.mark.parametrize(("corpus", "name"), RULES)
 def test_every_rule_is_sound(corpus, name):
     rule = label_rules.label_rule(corpus, name)
-    members = [label for labels in label_rules._rules()[corpus][name]["classes"].values() for label in labels]
-    members += label_rules._rules()[corpus][name].get("drop", [])
-    assert len(members) == len(set(members)) == len(rule.labels)
-    assert set(rule.labels.values()) - {-1} == set(range(len(rule.classes)))
-    assert list(rule.classes) == sorted(rule.classes)
+    data = label_rules._rules()[corpus][name]
+    assert rule.name == f"{corpus}/{name}"
     assert set(rule.counts) in (set(), set(rule.classes))
+    assert not (rule.counts and rule.total)
     assert rule.source
-    if rule.any_case:
-        assert all(label == label.casefold() for label in rule.labels)
+    if rule.of == "emotion":
+        members = [label for labels in data["classes"].values() for label in labels] + data.get("drop", [])
+        assert len(members) == len(set(members)) == len(rule.labels)
+        assert set(rule.labels.values()) - {-1} == set(range(len(rule.classes)))
+        assert list(rule.classes) == sorted(rule.classes)
+        assert rule.any_case <= all(label == label.casefold() for label in rule.labels)
+    else:
+        assert rule.of in ("valence", "activation", "dominance")
+        assert rule.classes == ("low", "mid", "high")
+        assert not rule.labels
+
+
+@pytest.mark.parametrize(
+    "rule", [label_rules.label_rule(*rule) for rule in RULES], ids=lambda rule: rule.name
+)
+def test_intervals_meet_without_gap_or_overlap(rule):
+    for below, above in itertools.pairwise(rule.intervals):
+        assert below.high == above.low
+        assert below.with_high != above.with_low
+        for rating in (below.high - 0.01, below.high, below.high + 0.01):
+            assert (rating in below) != (rating in above)
+    if rule.intervals:
+        assert rule.intervals[0].with_low
+        assert rule.intervals[-1].with_high
 
 
 @pytest.mark.parametrize(
@@ -30,6 +55,7 @@ def test_every_rule_is_sound(corpus, name):
         ("iemocap", "four_class", {"angry": 1103, "happy": 595, "neutral": 1708, "sad": 1084}),
         ("emodb", "four_class", {"angry": 127, "happy": 71, "neutral": 79, "sad": 62}),
         ("msp_improv", "four_class", {"angry": 792, "happy": 2644, "neutral": 3477, "sad": 885}),
+        ("ravdess", "four_class", {"angry": 192, "happy": 192, "neutral": 96, "sad": 192}),
     ],
 )
 def test_published_counts(corpus, name, counts):
@@ -42,9 +68,17 @@ def test_the_counts_add_up_to_the_papers():
         ("iemocap", "four_class"): 4490,  # yi2019 sec. IV-A
         ("msp_improv", "four_class"): 7798,  # bao2019 sec. 3.1
         ("emodb", "seven_class"): 535,  # yi2019 sec. IV-A
+        ("iemocap", "valence3"): 10039,  # su2021 sec. 2.1, as are the next five
+        ("iemocap", "activation3"): 10039,
+        ("msp_improv", "valence3"): 8438,
+        ("msp_improv", "activation3"): 8438,
+        ("creative_it", "valence3"): 2163,
+        ("creative_it", "activation3"): 2163,
+        ("cmu_mosei", "four_class"): 22323,  # li2020 sec. 6
+        ("demo", "four_class"): None,
     }
     for (corpus, name), total in totals.items():
-        assert sum(label_rules.label_rule(corpus, name).counts.values()) == total
+        assert label_rules.label_rule(corpus, name).published == total
 
 
 def test_excited_is_happy_only_when_merged():
@@ -54,9 +88,10 @@ def test_excited_is_happy_only_when_merged():
     assert alone.labels["exc"] == -1
 
 
-def apply(emotion, corpus="own", name="four_class", **options):
-    ids = np.array([f"u{i}" for i in range(len(emotion))])
-    return label_rules.label_rule(corpus, name).apply(np.array(emotion), ids, "own/toy.csv", **options)
+def apply(values, corpus="own", name="four_class", **options):
+    rule = label_rules.label_rule(corpus, name)
+    columns = {"ids": np.array([f"u{i}" for i in range(len(values))]), rule.of: np.array(values)}
+    return rule.apply(columns, "own/toy.csv", **options)
 
 
 def test_the_default_rule_takes_common_labels_in_any_case():
@@ -82,22 +117,126 @@ def test_a_class_without_utterances_is_refused():
         apply(["angry", "neutral"], allow_partial=True)
 
 
+def test_nothing_to_read_is_refused():
+    with pytest.raises(TfserganError, match=r"has no emotions.*labels=None"):
+        apply(["", ""])
+    with pytest.raises(
+        TfserganError, match="has no ratings of valence, which the rule iemocap/valence3 needs"
+    ):
+        apply([np.nan, np.nan], "iemocap", "valence3")
+
+
 def test_other_counts_than_the_published_are_listed_by_class():
     emotion = ["ang", "hap", "neu", "neu", "sad", "fru"]
     with pytest.raises(TfserganError) as caught:
         apply(emotion, "iemocap")
-    lines = [line.split() for line in str(caught.value).splitlines()[1:5]]
-    assert lines == [
-        ["angry", "expected", "1103", "found", "1"],
-        ["happy", "expected", "595", "found", "1"],
-        ["neutral", "expected", "1708", "found", "2"],
-        ["sad", "expected", "1084", "found", "1"],
+    first, *rows, last = str(caught.value).splitlines()
+    assert "iemocap/four_class" in first
+    assert [row.split() for row in rows] == [
+        ["angry", "1", "of", "1103", "1102", "missing"],
+        ["happy", "1", "of", "595", "594", "missing"],
+        ["neutral", "2", "of", "1708", "1706", "missing"],
+        ["sad", "1", "of", "1084", "1083", "missing"],
     ]
+    assert "`tfsergan data check iemocap`" in last
+    assert "--allow-partial" in last
     assert apply(emotion, "iemocap", allow_partial=True).tolist() == [0, 1, 2, 2, 3, -1]
 
 
+def test_too_many_are_told_and_a_class_that_is_whole_is_too():
+    emotion = ["W"] * 127 + ["F"] * 71 + ["N"] * 80 + ["T"] * 62
+    with pytest.raises(TfserganError) as caught:
+        apply(emotion, "emodb")
+    rows = [row.split() for row in str(caught.value).splitlines()[1:5]]
+    assert rows[0] == ["angry", "127", "of", "127"]
+    assert rows[2] == ["neutral", "80", "of", "79", "1", "too", "many"]
+    assert len(apply(emotion[:-63] + emotion[-62:], "emodb")) == 339
+
+
+def test_the_first_missing_and_extra_utterances_are_named_where_they_are_known():
+    manifest = Manifest("emodb.four_class", {"03": frozenset({"u0", "x1", "x2"}), "08": frozenset({"u1"})})
+    with pytest.raises(TfserganError) as caught:
+        apply(["W", "F", "N", "T", "L"], "emodb", manifest=manifest)
+    assert "  missing: x1, x2\n  extra: u2, u3\n" in str(caught.value)
+
+
+# ---- ratings --------------------------------------------------------------------------------------------
+
+
+def test_the_bounds_of_su_and_lee():
+    ratings = [1, 2, 2.0001, 3, 3.9999, 4, 5, np.nan]
+    for rule in ("valence3", "activation3"):
+        for corpus in ("iemocap", "msp_improv"):
+            indices = apply(ratings, corpus, rule, allow_partial=True)
+            assert indices.tolist() == [0, 0, 1, 1, 1, 2, 2, -1], (corpus, rule)
+    ratings = [-1, -0.33, -0.3299, 0, 0.3299, 0.33, 1]
+    for dtype in (np.float32, np.float64):
+        values = np.array(ratings, dtype)
+        assert apply(values, "creative_it", "valence3", allow_partial=True).tolist() == [0, 0, 1, 1, 1, 2, 2]
+
+
+def test_iemocap_has_valences_of_five_and_a_half():
+    assert apply([1, 3, 5.5], "iemocap", "valence3", allow_partial=True).tolist() == [0, 1, 2]
+    with pytest.raises(TfserganError, match=r"utterance 'u2', column 'activation': the rating 5.5 \(1 .*low"):
+        apply([1, 3, 5.5], "iemocap", "activation3", allow_partial=True)
+
+
+def test_the_total_is_asserted_where_classes_are_not_published():
+    ratings = np.resize([1.0, 3.0, 4.5], 10039)
+    assert np.bincount(apply(ratings, "iemocap", "activation3")).sum() == 10039
+    with pytest.raises(TfserganError, match=r"in all +10038 of +10039  1 missing"):
+        apply(np.append(ratings[:-1], np.nan), "iemocap", "activation3")
+
+
+def test_a_corpus_with_no_rules_has_classes_of_ratings_too():
+    assert apply([1, 2.5, 5], "own", "valence3").tolist() == [0, 1, 2]
+    with pytest.raises(TfserganError, match="the rating 70"):
+        apply([1, 2.5, 70], "own", "valence3")
+
+
+@given(st.integers(-99, 99), st.integers(1, 99), st.booleans(), st.booleans())
+def test_intervals_are_read_as_written(low, width, with_low, with_high):
+    low, high = low / 10, (low + width) / 10
+    interval = label_rules.parse_interval(f"{'(['[with_low]}{low}, {high}{')]'[with_high]}")
+    assert interval == (low, high, with_low, with_high)
+    assert (low in interval) == with_low
+    assert (high in interval) == with_high
+    assert (low + high) / 2 in interval
+    assert low - 0.1 not in interval
+    assert high + 0.1 not in interval
+
+
+@given(st.text("[]() ,.-0123456789ae", max_size=12))
+def test_an_interval_is_read_or_refused(text):
+    try:
+        assert label_rules.parse_interval(text).low < label_rules.parse_interval(text).high
+    except ValueError as error:
+        assert "is no interval" in str(error)
+
+
+@pytest.mark.parametrize("text", ["[2, 0]", "(1, 1)", "0, 2", "[nan, 2]", "[0; 2]", ""])
+def test_what_is_no_interval(text):
+    with pytest.raises(ValueError, match="is no interval"):
+        label_rules.parse_interval(text)
+
+
+# ---- names ----------------------------------------------------------------------------------------------
+
+
+def test_another_corpus_rule_can_be_named():
+    assert label_rules.label_rule("my_copy", "iemocap/four_class").name == "iemocap/four_class"
+    with pytest.raises(UsageError, match="corpus iemocup: it has none"):
+        label_rules.label_rule("own", "iemocup/four_class")
+
+
+def test_rules_are_counted_without_being_applied():
+    rule = label_rules.label_rule("emodb", "four_class")
+    counted = rule.count({"emotion": ["W", "W", "T", "L", "?"]})
+    assert counted == {"angry": 2, "happy": 0, "neutral": 0, "sad": 1}
+
+
 def test_an_unknown_rule_lists_those_that_exist():
-    with pytest.raises(UsageError, match="it has four_class, four_class_merged"):
+    with pytest.raises(UsageError, match="it has activation3, four_class, four_class_merged, valence3"):
         label_rules.label_rule("iemocap", "six_class")
-    with pytest.raises(UsageError, match="corpus own: it has four_class"):
+    with pytest.raises(UsageError, match="corpus own: it has activation3, four_class, valence3"):
         label_rules.label_rule("own", "four_class_merged")

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
+from tfsergan.progress import duration
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tfsergan.evaluation import Run
     from tfsergan.papers import Paper
     from tfsergan.progress import Report
@@ -134,41 +137,142 @@ def data() -> None:
 
 
 @data.command("list")
+@click.option("--rules", is_flag=True, help="List the label rules instead.")
 @corpus_options
-def data_list(manual_dir: Path | None, data_dir: Path | None) -> None:
-    """List every corpus: its licence, where to ask for it, whether it is here and prepared."""
+def data_list(rules: bool, manual_dir: Path | None, data_dir: Path | None) -> None:
+    """List every corpus: its licence, where to ask for it, what is here and which features are prepared."""
+    from tfsergan import catalogue
+    from tfsergan.report import corpora
+
+    if rules:
+        wide_console().print(corpora.rules())
+    else:
+        wide_console().print(corpora.status(catalogue.status(manual_dir, data_dir)))
+        folder = manual_dir or "none given (--manual-dir or TFSERGAN_MANUAL_DIR)"
+        click.echo(f"\nFolder of corpora: {folder}")
+
+
+def wide_console() -> "Console":
+    """A console for tables with paths in them, as wide as the terminal, or as a log likes it."""
     from rich.console import Console
-    from rich.table import Table as RichTable
 
-    from tfsergan import corpora
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
-    table = RichTable("corpus", "here", "prepared", "what", "licence, where to ask", box=None, pad_edge=False)
-    for row in corpora.status(manual_dir, data_dir):
-        here = "yes" if row.present else "no"
-        prepared = "yes" if row.prepared else "no"
-        table.add_row(row.name, here, prepared, row.description, f"{row.licence} {row.url}".strip())
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
-    click.echo(f"\nFolder of corpora: {manual_dir or 'none given (--manual-dir or TFSERGAN_MANUAL_DIR)'}")
+
+@data.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--listen", is_flag=True, help="Read all samples, not headers alone: finds silent recordings.")
+@click.option("--jobs", type=click.IntRange(1), help="Files read at a time.  [default: four a core]")
+@click.option("--json", "json_file", type=FOLDER, help="Also write all of it to this file.")
+@click.option("--allow-partial", is_flag=True, help="A corpus that is not whole is no fault.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@corpus_options
+def data_check(
+    names: tuple[str, ...],
+    listen: bool,
+    jobs: int | None,
+    json_file: Path | None,
+    allow_partial: bool,
+    quiet: bool,
+    manual_dir: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Walk the files of each corpus NAME (all that are here, if none is given) and tell what is wrong.
+
+    Missing, unreadable, mislabelled, too short recordings, with the first examples of each, and counts beside the
+    published ones. Exit code 1 if anything is wrong.
+    """
+    import json
+
+    from tfsergan import catalogue, checks, display, files
+    from tfsergan.report import corpora
+
+    names = names or tuple(
+        row.name for row in catalogue.status(manual_dir, data_dir) if row.path and row.forms
+    )
+    if not names:
+        raise UsageError(
+            f"There is no corpus to check in {manual_dir}."
+            if manual_dir
+            else "No folder of corpora was given: name one with --manual-dir or TFSERGAN_MANUAL_DIR."
+        )
+    done = []
+    for name in names:
+        with display.shown(quiet) as report:
+            found = checks.check(name, manual_dir, listen=listen, jobs=jobs, report=report)
+        for check in found:
+            wide_console().print(corpora.check(check, allow_partial))
+        done += found
+    if json_file:
+        content = json.dumps([check.as_dict(allow_partial) for check in done], indent=1, ensure_ascii=False)
+        files.write_atomically(json_file, content.encode())
+    if not all(check.is_right(allow_partial) for check in done):
+        sys.exit(1)
 
 
 @data.command("prepare")
 @click.argument("name")
-@click.option("--features", default="is10", show_default=True, help="Feature set.")
-@click.option("--labels", default=None, help="Label rule, such as four_class; none keeps every utterance.")
+@click.option(
+    "--features", multiple=True, default=("is10",), show_default=True, help="Feature set; repeatable."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Processes that extract features.  [default: one a core]"
+)
+@click.option("--allow-partial", is_flag=True, help="Take a corpus that is not whole as it is.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
-def data_prepare(
-    name: str, features: str, labels: str | None, manual_dir: Path | None, data_dir: Path | None
-) -> None:
+def data_prepare(name: str, features: tuple[str, ...], quiet: bool, **options: Any) -> None:
     """Check a corpus, extract its features and build its TFDS data set; done once.
 
     NAME is a folder of --manual-dir, or demo/labelled, demo/source, demo/cross.
-    """
-    from tfsergan import corpora, display
 
-    with display.shown() as report:
+    \b
+      tfsergan data prepare emodb --manual-dir CORPORA --features is10 --features logmel
+    """
+    import time
+
+    from tfsergan import display
+
+    for feature_set in features:
+        began = time.monotonic()
+        with display.shown(quiet) as report:
+            anything = prepare(name, feature_set, report=report, **options)
+        seconds = time.monotonic() - began
+        took = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+        click.echo(f"{name}, {feature_set}: {'prepared' if anything else 'up to date'} ({took})")
+
+
+def prepare(
+    name: str,
+    features: str,
+    *,
+    manual_dir: Path | None,
+    data_dir: Path | None,
+    allow_partial: bool,
+    jobs: int | None,
+    report: "Report",
+) -> bool:
+    """Prepares one feature set of a corpus, and tells whether there was anything to do.
+
+    Raises:
+        TfserganError: its files are not right; they have been shown.
+    """
+    from tfsergan import catalogue, checks, corpora, display
+    from tfsergan.report import corpora as report_corpora
+
+    folders = {"manual_dir": manual_dir, "data_dir": data_dir}
+    if not corpora.is_prepared(name, features, **folders):
+        found = catalogue.find(name, features, catalogue.manual_folder(manual_dir))
+        if found.folder and not found.table:
+            check = checks.check_audio(found, jobs=jobs, report=report)
+            wide_console().print(report_corpora.check(check, allow_partial))
+            if not (allow_partial or check.is_right()):
+                raise TfserganError(
+                    f"{found.where} is not the whole corpus, or has files that cannot be used: see above. Mend "
+                    "that, or prepare what is there with --allow-partial."
+                )
         display.import_tensorflow()
-        corpus = corpora.load(name, features, labels, manual_dir=manual_dir, data_dir=data_dir, report=report)
-    click.echo(repr(corpus))
+    return corpora.prepare(name, features, **folders, allow_partial=allow_partial, jobs=jobs, report=report)
 
 
 def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
@@ -216,6 +320,7 @@ def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
 )
 @click.option("--seed", default=0, show_default=True, help="Base of all seeds.")
 @click.option("--out", type=FOLDER, help="Folder of the run.  [default: runs/PAPER]")
+@click.option("--allow-partial", is_flag=True, help="Take corpora that are not whole as they are.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
 def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool, **options: Any) -> None:
@@ -244,7 +349,9 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
         from tfsergan.evaluation import Run
 
         needed = {role: names[role] for role in spec.needed(numbers)}
-        corpora = load_corpora(spec, needed, options["manual_dir"], options["data_dir"], report)
+        corpora = load_corpora(
+            spec, needed, options["manual_dir"], options["data_dir"], report, options["allow_partial"]
+        )
         run = Run(
             folder=out or Path("runs") / paper,
             paper=spec,
@@ -284,7 +391,9 @@ def corpus_names(paper: "Paper", swaps: Mapping[str, str], manual_dir: Path | No
     return names
 
 
-def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir, report) -> dict[str, Any]:
+def load_corpora(
+    paper: "Paper", names: Mapping[str, str], manual_dir, data_dir, report, allow_partial: bool = False
+) -> dict[str, Any]:
     """The corpus of each role, or the error that says that it is not there.
 
     Raises:
@@ -303,6 +412,7 @@ def load_corpora(paper: "Paper", names: Mapping[str, str], manual_dir, data_dir,
                 rule,
                 manual_dir=manual_dir,
                 data_dir=data_dir,
+                allow_partial=allow_partial,
                 report=report,
             )
         except CorpusNotFound as error:
@@ -359,14 +469,12 @@ class WholeRun:
 
 def announce(run: "Run", multiply_adds: float) -> None:
     """Says what is about to run, and for about how long."""
-    from tfsergan import display, training
+    from tfsergan import training
 
     corpora = ", ".join(f"{role} {getattr(c, 'name', 'not here')}" for role, c in run.corpora.items())
     done = f", {len(run.results.rows)} results there" if run.results.rows else ""
     seconds = multiply_adds / training.matrix_rate() * training.OVERHEAD
-    about = (
-        f"about {display.duration(seconds)} on this machine" if multiply_adds else "nothing left to measure"
-    )
+    about = f"about {duration(seconds)} on this machine" if multiply_adds else "nothing left to measure"
     click.echo(
         f"{run.paper.name}: schedule {run.schedule}, protocol {run.protocol}, {corpora}{done}; {about}.",
         err=True,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tfsergan.progress import Report, silent
+from tfsergan.progress import Report, duration, silent
 
 LOG_EVERY = 15.0  # s between two lines about one task
 
@@ -101,17 +101,3 @@ class Log:
     @staticmethod
     def line(text: str) -> None:
         print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: "42 s", "3 min 5 s", "2 h 10 min", "3 days 4 h"."""
-    seconds = round(seconds)
-    for unit, name, below, below_name in (
-        (86400, "days", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if seconds >= unit:
-            rest = seconds % unit // below
-            return f"{seconds // unit} {name}" + (f" {rest} {below_name}" if rest else "")
-    return f"{seconds} s"
