@@ -12,7 +12,14 @@ DIALOGUES = {
 }
 """Turns of each dialogue, with their emotion."""
 
-WORDS = {"neu": "Neutral", "exc": "Excited", "xxx": "Other", "ang": "Anger", "hap": "Happiness", "sad": "Sadness"}
+WORDS = {
+    "neu": "Neutral",
+    "exc": "Excited",
+    "xxx": "Other",
+    "ang": "Anger",
+    "hap": "Happiness",
+    "sad": "Sadness",
+}
 
 TURN = 1.5  # s
 

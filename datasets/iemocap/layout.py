@@ -1,24 +1,13 @@
 """IEMOCAP as it is unpacked: EmoEvaluation files, transcriptions, and one wav file an utterance."""
 
-import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tfsergan.datasets.layout import (
-    EXTRA,
-    MISLABELLED,
-    MISSING,
-    UNREADABLE,
-    Problem,
-    Scan,
-    Utterance,
-    unique,
-)
-from tfsergan.datasets.plain_text import read_lines
-from tfsergan.errors import TfserganError
+from tfsergan.datasets import label_files
+from tfsergan.datasets.label_files import Fault
+from tfsergan.datasets.layout import MISLABELLED, Problem, Scan, Utterance, unique
 
 LAYOUT = (
     "iemocap/IEMOCAP_full_release/Session*/ with dialog/EmoEvaluation/*.txt and sentences/wav/*/*.wav "
@@ -92,50 +81,31 @@ def parse_evaluation(lines: Sequence[str], where: str) -> tuple[list[Utterance],
         lines: of the file; a bare list of header lines, with no raters' lines, will do.
         where: the file, for messages.
     """
-    found: list[tuple[Utterance, list[dict]]] = []
-    problems: list[Problem] = []
-    raters: list[dict] | None = None  # of the block that is open
-    for number, line in enumerate(map(str.strip, lines), start=1):
-        if not line or line.startswith("%"):
-            raters = None
-            continue
-        try:
-            if line.startswith("["):
-                raters = []  # those of a header that is refused go with it
-                found.append((_parse_header(line), raters))
-            elif raters is None:
-                raise ValueError(UNREADABLE, f"is outside of an utterance's block: {line[:60]!r}")
-            else:
-                raters.append(_parse_rater(line))
-        except ValueError as error:
-            problems.append(Problem(error.args[0], f"{where}, line {number}", error.args[1]))
-    return [replace(utterance, extra={"raters": json.dumps(r)}) for utterance, r in found], problems
+    return label_files.parse_blocks(lines, where, ("[",), _parse_header, _parse_rater, comment=("%",))
 
 
 def _parse_header(line: str) -> Utterance:
-    """The utterance of a block's first line; ValueError(kind, what) if it has a fault."""
+    """The utterance of a block's first line; Fault if it is wrong."""
     match = _HEADER.fullmatch(line)
     if not match:
-        raise ValueError(UNREADABLE, f"is not `[start - end] utterance emotion [v, a, d]`: {line[:60]!r}")
+        raise Fault.unreadable(line, "`[start - end] utterance emotion [v, a, d]`")
     start, end, name, emotion, *means = match.groups()
     utterance = parse_turn(name)
     if utterance is None:
-        raise ValueError(MISLABELLED, f"{name!r} is not the name of an utterance, such as Ses01F_impro01_F000")
+        raise Fault(MISLABELLED, f"{name!r} is not the name of an utterance, such as Ses01F_impro01_F000")
     if emotion not in COUNTS:
-        raise ValueError(
-            MISLABELLED, f"{name}: the emotion {emotion!r} is not one of {', '.join(COUNTS)}"
-        )
+        raise Fault(MISLABELLED, f"{name}: the emotion {emotion!r} is not one of {', '.join(COUNTS)}")
     if float(start) >= float(end):
-        raise ValueError(MISLABELLED, f"{name}: it starts at {start} s and ends at {end} s")
+        raise Fault(MISLABELLED, f"{name}: it starts at {start} s and ends at {end} s")
     outside = [mean for mean in means if not MEANS[0] <= float(mean) <= MEANS[1]]
     if outside:
-        raise ValueError(MISLABELLED, f"{name}: the rating {outside[0]} is not in {MEANS[0]} to {MEANS[1]}")
+        raise Fault(MISLABELLED, f"{name}: the rating {outside[0]} is not in {MEANS[0]} to {MEANS[1]}")
     valence, activation, dominance = map(float, means)
     return replace(utterance, emotion=emotion, valence=valence, activation=activation, dominance=dominance)
 
 
 def _parse_rater(line: str) -> dict:
-    """One rater's line as a dictionary; ValueError(kind, what) if it has a fault."""
+    """One rater's line as a dictionary; Fault if it is wrong."""
     match = _CATEGORIES.fullmatch(line)
     if match:
         rater, labels, comment = match.groups(default="")
@@ -143,13 +113,11 @@ def _parse_rater(line: str) -> dict:
         return {"rater": rater, "labels": labels, "comment": comment.removesuffix(")")}
     match = _ATTRIBUTES.fullmatch(line)
     if not match:
-        raise ValueError(
-            UNREADABLE, f"is not a rater's line, `C-E1: label;` or `A-E1: val 1; act 1; dom 1;`: {line[:60]!r}"
-        )
+        raise Fault.unreadable(line, "a rater's line, `C-E1: label; ()` or `A-E1: val 1; act 1; dom 1; ()`")
     rater, *ratings, comment = match.groups()
     values = [None if rating is None else float(rating) for rating in ratings]
     if any(value is not None and not RATINGS[0] <= value <= RATINGS[1] for value in values):
-        raise ValueError(MISLABELLED, f"a rating is not in {RATINGS[0]} to {RATINGS[1]}: {line[:60]!r}")
+        raise Fault(MISLABELLED, f"a rating is not in {RATINGS[0]} to {RATINGS[1]}: {line[:60]!r}")
     names = ("valence", "activation", "dominance")
     comment = (comment or "").removesuffix(")")
     return {"rater": rater, **dict(zip(names, values, strict=True)), "comment": comment}
@@ -173,54 +141,20 @@ def scan(folder: Path) -> Scan:
     problems: list[Problem] = []
     labelled: list[Utterance] = []
     for path in sorted(root.glob("Session[1-5]/dialog/EmoEvaluation/Ses*.txt")):
-        utterances, faults = parse_evaluation(_lines(path, problems), str(path))
+        utterances, faults = parse_evaluation(label_files.lines_or_problem(path, problems), str(path))
         labelled += utterances
         problems += faults
     texts: dict[str, str] = {}
     for path in sorted(root.glob("Session[1-5]/dialog/transcriptions/Ses*.txt")):
-        texts |= parse_transcription(_lines(path, problems))
-    once = _without_repetitions(labelled, root, problems)
-    whole = _with_audio(once, {u.id for u in labelled}, root, problems)
-    spoken = (replace(utterance, text=texts.get(utterance.id, "")) for utterance in whole)
-    return Scan("iemocap", folder, unique("iemocap", tuple(spoken)), tuple(problems), PUBLISHED)
+        texts |= parse_transcription(label_files.lines_or_problem(path, problems))
+    once = label_files.labelled_once(labelled, root, problems)
+    audio = label_files.recordings(root.glob("Session[1-5]/sentences/wav/*/*"))
+    ids = {utterance.id for utterance in labelled}
+    whole = label_files.with_audio(once, audio, lambda u: _place(root, u), ids, problems)
+    spoken = tuple(replace(utterance, text=texts.get(utterance.id, "")) for utterance in whole)
+    return Scan("iemocap", folder, unique("iemocap", spoken), tuple(problems), PUBLISHED)
 
 
-def _lines(path: Path, problems: list[Problem]) -> list[str]:
-    try:
-        return read_lines(path)
-    except TfserganError as error:
-        problems.append(Problem(UNREADABLE, str(path), str(error).removeprefix(f"{path}: ")))
-        return []
-
-
-def _without_repetitions(
-    labelled: Sequence[Utterance], root: Path, problems: list[Problem]
-) -> list[Utterance]:
-    """Those labelled once: which of two labels is right, nobody can tell."""
-    counted = Counter(utterance.id for utterance in labelled)
-    for name in sorted(name for name, n in counted.items() if n > 1):
-        what = f"{name} is labelled {counted[name]} times and left out: remove all but one of its blocks"
-        problems.append(Problem(MISLABELLED, str(root), what))
-    return [utterance for utterance in labelled if counted[utterance.id] == 1]
-
-
-def _with_audio(
-    utterances: Sequence[Utterance], known: set[str], root: Path, problems: list[Problem]
-) -> Iterator[Utterance]:
-    """Those whose recording is in its place; also tells of recordings that have no label (are not in `known`)."""
-    recordings = {}
-    for path in sorted(root.glob("Session[1-5]/sentences/wav/*/*")):
-        if path.suffix.lower() == ".wav" and not path.name.startswith(".") and path.is_file():
-            recordings[path.parts[-5], path.parent.name, path.stem] = path
-    for utterance in utterances:
-        session, dialogue = f"Session{utterance.session}", _TURN.fullmatch(utterance.id)["dialogue"]
-        path = recordings.get((session, dialogue, utterance.id))
-        if path:
-            yield replace(utterance, audio=path)
-        else:
-            where = root / session / "sentences" / "wav" / dialogue / f"{utterance.id}.wav"
-            problems.append(Problem(MISSING, str(where), "is not there: unpack it again from the archive"))
-    for path in recordings.values():
-        if path.stem not in known:
-            what = "has no line in the EmoEvaluation files: unpack those again, or remove the recording"
-            problems.append(Problem(EXTRA, str(path), what))
+def _place(root: Path, utterance: Utterance) -> Path:
+    dialogue = _TURN.fullmatch(utterance.id)["dialogue"]
+    return root / f"Session{utterance.session}" / "sentences" / "wav" / dialogue / utterance.id
