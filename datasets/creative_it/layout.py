@@ -9,7 +9,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +41,7 @@ HEADER = ("recording", "session", "speaker", "gender", "part")
 """The columns of recordings.csv."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_TIME = r"([0-9]+(?:\.[0-9]+)?)"
+_TIME = r"([0-9]{1,8}(?:\.[0-9]+)?)"
 _SPOKEN = re.compile(rf"{_TIME}\s+{_TIME}(?:\s+(.*))?", re.ASCII)
 _SAMPLE = re.compile(rf"{_TIME}(?:\s*,\s*|\s+)([+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)", re.ASCII)
 _TRACE = re.compile(rf"({'|'.join(DIMENSIONS)})_([A-Za-z0-9-]+)")

@@ -48,9 +48,9 @@ _TURN = re.compile(
 _HEADER = re.compile(
     rf"\[{_NUMBER} - {_NUMBER}\]\s+(\S+)\s+(\S+)\s+\[{_NUMBER}, *{_NUMBER}, *{_NUMBER}\]", re.ASCII
 )
-_CATEGORIES = re.compile(r"(C-[A-Z]+[0-9]+):\s*((?:[^;()]*;)+)\s*(?:\((.*)\)?)?", re.ASCII)
+_CATEGORIES = re.compile(r"(C-[A-Z]+[0-9]+):((?:[^;()]*;)+)\s*\((.*)\)", re.ASCII)
 _ATTRIBUTES = re.compile(
-    rf"(A-[A-Z]+[0-9]+):\s*val *{_NUMBER}?; *act *{_NUMBER}?; *dom *{_NUMBER}?;\s*(?:\((.*)\)?)?", re.ASCII
+    rf"(A-[A-Z]+[0-9]+):\s*val *{_NUMBER}?; *act *{_NUMBER}?; *dom *{_NUMBER}?;\s*\((.*)\)", re.ASCII
 )
 _SPOKEN = re.compile(r"(Ses\w+) +\[[0-9. -]+\]: *(.*)", re.ASCII)
 
@@ -108,9 +108,8 @@ def _parse_rater(line: str) -> dict:
     """One rater's line as a dictionary; Fault if it is wrong."""
     match = _CATEGORIES.fullmatch(line)
     if match:
-        rater, labels, comment = match.groups(default="")
-        labels = [label.strip() for label in labels.split(";") if label.strip()]
-        return {"rater": rater, "labels": labels, "comment": comment.removesuffix(")")}
+        labels = [label.strip() for label in match[2].split(";") if label.strip()]
+        return {"rater": match[1], "labels": labels, "comment": match[3]}
     match = _ATTRIBUTES.fullmatch(line)
     if not match:
         raise Fault.unreadable(line, "a rater's line, `C-E1: label; ()` or `A-E1: val 1; act 1; dom 1; ()`")
@@ -119,7 +118,6 @@ def _parse_rater(line: str) -> dict:
     if any(value is not None and not RATINGS[0] <= value <= RATINGS[1] for value in values):
         raise Fault(MISLABELLED, f"a rating is not in {RATINGS[0]} to {RATINGS[1]}: {line[:60]!r}")
     names = ("valence", "activation", "dominance")
-    comment = (comment or "").removesuffix(")")
     return {"rater": rater, **dict(zip(names, values, strict=True)), "comment": comment}
 
 
