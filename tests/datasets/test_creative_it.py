@@ -95,12 +95,12 @@ def test_an_annotation_with_a_fault_is_left_out(lines, message):
     "n", [pytest.param(100_000, id="fast"), pytest.param(1_000_000, id="slow", marks=pytest.mark.slow)]
 )
 def test_time_is_linear_in_the_length_of_file_and_line(n):
-    start = time.perf_counter()
+    start = time.process_time()
     trace, _ = layout.parse_trace([f"{i / 60:.4f} 0.5" for i in range(n)], "valence_a.txt")
     utterances, _ = layout.parse_utterances(RECORDING, [f"{i} {i + 1} yes" for i in range(n)], "s1_p1_A.txt")
     for line in ("1" + " " * n + "x", "1," + "1" * n + "x", "1 1" + "e" * n):
         assert layout.parse_trace([line], "valence_a.txt")[0] is None
-    assert time.perf_counter() - start < n * 2e-4
+    assert time.process_time() - start < n * 1e-4
     assert len(trace.times) == len(utterances) == n
 
 

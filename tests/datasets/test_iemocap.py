@@ -178,9 +178,9 @@ def test_time_is_linear_in_the_length_of_file_and_line(n):
         "C-E1:" + ";" * n,
         "A-E1: val " + " " * n + "x",
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     utterances, problems = layout.parse_evaluation(block * (n // len(block)) + long, "evaluation.txt")
-    assert time.perf_counter() - start < n * 1e-4
+    assert time.process_time() - start < n * 1e-4
     assert len(utterances) == n // len(block)
     assert len(problems) == len(long)
 

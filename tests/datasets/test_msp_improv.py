@@ -202,10 +202,10 @@ def test_time_is_linear_in_the_length_of_file_and_line(n):
         f"{CLIP}; A; A:" + "1" * n + "; V:1.0; D:1.0; N:1.0;",
         " ;" * n + "x",
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     utterances, problems = layout.parse_evaluation(block * (n // len(block)) + long, "Evalution.txt")
     labelled, _ = layout.parse_labels([f"{CLIP}  A"] * n, "avi_cat.labels")
-    assert time.perf_counter() - start < n * 2e-4
+    assert time.process_time() - start < n * 1e-4
     assert len(utterances) == n // len(block)
     assert len(labelled) == n
     assert len(problems) == len(long)
