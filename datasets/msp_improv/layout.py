@@ -25,7 +25,7 @@ PART_COUNTS = {"natural": 2785, "target-read": 620, "other-improvised": 4381, "t
 """Clips of each part in the published corpus."""
 
 RATINGS = (1.0, 5.0)
-"""Bounds of a rating and of a mean. Activation runs from 1, very active, to 5, very calm; see README.md."""
+"""Bounds of a rating and of a mean. Activation seems to run from 1, very active, to 5, very calm; see README.md."""
 
 LABELS = "avi_cat.labels"
 """A list of clips and consensus labels that is read where there is no evaluation file."""
