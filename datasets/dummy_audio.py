@@ -1,23 +1,25 @@
-"""Short made-up recordings for the dummy trees of the corpora; numpy and the standard library alone."""
+"""Sound for the dummy corpora that tests, and people who try a layout, are served with."""
 
 import wave
 from pathlib import Path
 
 import numpy as np
 
+RATE = 16_000  # Hz
 
-def tone(seconds: float, rate: int, pitch: float = 150) -> np.ndarray:
-    """A buzz of a few harmonics that swells and fades: (seconds * rate,) int16."""
+
+def buzz(pitch: float = 150.0, seconds: float = 0.3, rate: int = RATE) -> np.ndarray:
+    """A tone of `pitch` Hz with five harmonics: (seconds * rate,) int16."""
     time = np.arange(round(seconds * rate)) / rate
-    sound = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
-    return (8000 * sound * np.hanning(len(time))).astype(np.int16)
+    samples = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
+    return (8000 * samples).astype(np.int16)
 
 
-def write_wav(path: Path, samples: np.ndarray, rate: int) -> None:
-    """Writes int16 samples (t,) as mono, and the folders that are missing above them."""
+def write_wav(path: Path, pitch: float = 150.0, seconds: float = 0.3, rate: int = RATE) -> None:
+    """Writes a buzz, mono, 16 bit; makes the folders it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes(samples.astype("<i2").tobytes())
+        file.writeframes(buzz(pitch, seconds, rate).astype("<i2").tobytes())

@@ -22,4 +22,4 @@ class Builder(SpeechBuilder):
     pkg_dir_path = code_path.parent
     LAYOUT = layout.LAYOUT
     scan = staticmethod(layout.scan)
-    extra = dict.fromkeys(layout.RATINGS, np.float32)  # noqa: RUF012  (of TFDS's classes)
+    extra = dict.fromkeys(layout.RATINGS, np.float32)

@@ -9,9 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfsergan.datasets.cmu_mosei.layout import EMOTIONS, RATINGS
-from tfsergan.datasets.dummy_audio import tone, write_wav
-
-SAMPLE_RATE = 16_000  # Hz
+from tfsergan.datasets.dummy_audio import write_wav
 
 VIDEOS = {
     "-dummy_One11": [
@@ -23,6 +21,9 @@ VIDEOS = {
 }
 """Of each segment: its times in s, and its ratings as `RATINGS`."""
 
+S3PRL = ("label2a", "label2b", "label6", "label7", "split")
+"""Columns of s3prl's table: sentiment in 2 and 3 classes, strongest emotion, sentiment in 7 classes, fold."""
+
 Videos = Mapping[str, Sequence[tuple[tuple[float, float], Sequence[float]]]]
 
 
@@ -30,9 +31,9 @@ def write(folder: Path, labels: str = ".csd") -> None:
     """Two videos of 2 s with five segments; `labels` is ".csd" as the SDK writes them, or ".csv" as s3prl does."""
     folder.mkdir(parents=True, exist_ok=True)
     (write_csd if labels == ".csd" else write_csv)(folder / f"CMU_MOSEI_Labels{labels}", VIDEOS)
-    for pitch, video in enumerate(VIDEOS):
+    for number, video in enumerate(VIDEOS):
         path = folder / "Raw" / "Audio" / "Full" / "WAV_16000" / f"{video}.wav"
-        write_wav(path, tone(2, SAMPLE_RATE, 120 + 60 * pitch), SAMPLE_RATE)
+        write_wav(path, pitch=120 + 60 * number, seconds=2)
 
 
 def write_csd(path: Path, videos: Videos) -> None:
@@ -54,7 +55,7 @@ def write_csv(path: Path, videos: Videos) -> None:
     """Labels as the table that s3prl makes of the SDK's."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["", *"file,index,start,end,label2a,label2b,label6,label7,split".split(",")])
+        writer.writerow(["", "file", "index", "start", "end", *S3PRL])
         rows = [(video, i, *segment) for video, cut in videos.items() for i, segment in enumerate(cut)]
         for number, (video, index, times, ratings) in enumerate(rows):
             sentiment, emotions = ratings[0], ratings[1:]

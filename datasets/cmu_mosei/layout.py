@@ -155,7 +155,7 @@ def _read_csv(path: Path) -> Iterator[Row]:
     with text_table(path) as (header, rows):
         names = [_ALIASES.get(name.lower(), name.lower()) for name in header]
         rated = [name for name in RATINGS if name in names]
-        expected = ["file", "index", "start", "end", *(rated and EMOTIONS or ["label6"])]
+        expected = ["file", "index", "start", "end", *(EMOTIONS if rated else ["label6"])]
         missing = [name for name in expected if name not in names]
         if missing:
             problem = f"there is no column {', '.join(map(repr, missing))}"

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tfsergan.datasets.dummy_audio import tone, write_wav
+from tfsergan.datasets.dummy_audio import write_wav
 
 SAMPLE_RATE = 48_000  # Hz
 
@@ -18,7 +18,7 @@ def write(folder: Path, rate: int = SAMPLE_RATE) -> None:
     """Five recordings of two actors, 0.3 s each."""
     for i, name in enumerate(NAMES):
         path = folder / f"Actor_{name[-2:]}" / f"{name}.wav"
-        write_wav(path, tone(0.3, rate, 120 + 20 * i), rate)
+        write_wav(path, pitch=120 + 20 * i, rate=rate)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Writes a small made-up tree in the layout of TED-LIUM: python -m tfsergan.datasets.tedlium.dummy_data FOLDER"""
 
+import itertools
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from tfsergan.datasets.dummy_audio import tone
-
-SAMPLE_RATE = 16_000  # Hz
+from tfsergan.datasets.dummy_audio import RATE, buzz
 
 TALKS = {
     "AdaExample_2009": ("male", (0.3, 0.9, 1.25), "the first talk of nobody {NOISE} about nothing"),
@@ -22,7 +21,7 @@ def write(folder: Path) -> None:
     for pitch, (talk, (gender, borders, text)) in enumerate(TALKS.items()):
         lines = [
             f"{talk} 1 {talk} {start} {end} <o,f0,{gender}> {text}"
-            for start, end in zip(borders, borders[1:], strict=False)
+            for start, end in itertools.pairwise(borders)
         ]
         lines.append(f"{talk} 1 {talk} {borders[-1]} 1.9 <o,,unknown> ignore_time_segment_in_scoring")
         _write_talk(train, talk, lines, 120 + 60 * pitch)
@@ -37,14 +36,14 @@ def _write_talk(part: Path, talk: str, lines: list[str], pitch: float) -> None:
     for kind in ("sph", "stm"):
         (part / kind).mkdir(parents=True, exist_ok=True)
     (part / "stm" / f"{talk}.stm").write_text("\n".join([*lines, ""]), encoding="utf-8")
-    (part / "sph" / f"{talk}.sph").write_bytes(sphere(tone(2, SAMPLE_RATE, pitch)))
+    (part / "sph" / f"{talk}.sph").write_bytes(sphere(buzz(pitch, seconds=2)))
 
 
 def sphere(samples: np.ndarray) -> bytes:
     """A NIST SPHERE file of int16 samples (t,), mono."""
     fields = (
         "channel_count -i 1",
-        f"sample_rate -i {SAMPLE_RATE}",
+        f"sample_rate -i {RATE}",
         "sample_n_bytes -i 2",
         "sample_sig_bits -i 16",
         "sample_coding -s3 pcm",
