@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import tensorflow_datasets as tfds
 from etils import epath
 
+from tfsergan.datasets import metadata
 from tfsergan.datasets.common import SpeechBuilder, SpeechConfig, corpus_folder
 from tfsergan.datasets.folder import layout
 from tfsergan.datasets.layout import read
@@ -36,11 +37,10 @@ class Builder(SpeechBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
         corpus = self.builder_config.corpus
-        scan = self.scan(corpus_folder(dl_manager, corpus, self.LAYOUT))
-        if not self.allow_partial:
+        folder = corpus_folder(dl_manager, corpus, self.LAYOUT)
+        if metadata.find(folder) is None:
+            raise CorpusNotFound(f"The corpus {corpus} was not found: {folder} holds none of {self.LAYOUT}.")
+        scan = self.scan(folder)
+        if not (self.allow_partial and scan.utterances):
             scan.require_whole()
-        if not scan.utterances:
-            raise CorpusNotFound(
-                f"The corpus {corpus} was not found: {scan.folder} holds none of {self.LAYOUT}."
-            )
         return {self.split: self._examples(scan.utterances, read, corpus)}
