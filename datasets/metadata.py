@@ -239,25 +239,25 @@ class Names:
     """
 
     def __init__(self, files: Sequence[str]):
-        counted = Counter(_parts(file) for file in files)
-        deepest = max((len(parts) for parts in counted), default=1)
+        counted = Counter(map(parts, files))
+        deepest = max(map(len, counted), default=1)
         self._depth = next(
             (depth for depth in range(1, deepest) if len({p[-depth:] for p in counted}) == len(counted)),
             deepest,
         )
-        self._cut = {"/".join(parts[-self._depth :]) for parts, n in counted.items() if n > 1}
+        self._cut = {"/".join(file[-self._depth :]) for file, n in counted.items() if n > 1}
 
     def __call__(self, file: str, start: str = "", end: str = "") -> str:
         """The name of a file, or of what lies between two times in seconds in it."""
-        name = "/".join(_parts(file)[-self._depth :])
+        name = "/".join(parts(file)[-self._depth :])
         if name not in self._cut:
             return name
         return "_".join([name, *(f"{1000 * float(time):.0f}" for time in (start, end) if time)])
 
 
-def _parts(file: str) -> tuple[str, ...]:
+def parts(file: str) -> tuple[str, ...]:
     """The folders and the stem of a file, however it is quoted and its separators are written."""
-    parts = [part for part in re.split(r"[/\\]", file.strip("'")) if part not in ("", ".")]
-    *folders, name = parts or [""]
+    found = [part for part in re.split(r"[/\\]", file.strip("'")) if part not in ("", ".")]
+    *folders, name = found or [""]
     stem, dot, suffix = name.rpartition(".")
     return (*folders, stem if dot + suffix.lower() in AUDIO_SUFFIXES else name)

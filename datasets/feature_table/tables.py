@@ -409,12 +409,25 @@ def _join_keys(
         times = [columns.get(name, [""] * len(columns["file"])) for name in metadata.TIMES]
         keys = [names(*segment) for segment in zip(columns["file"], *times, strict=True)]
         files = text.get("file", text["utterance"])
+        _check_apart(other, files, names)
         key = [names(*segment) for segment in zip(files, text["start"], text["end"], strict=True)]
     else:
         remedy = "add the column 'utterance' or 'file', to say what each row is about"
         raise fault(other, "there is no column 'utterance' or 'file'", remedy)
     metadata.check_unique(other, keys)
     return key, keys
+
+
+def _check_apart(other: Path, files: list[str], names: metadata.Names) -> None:
+    """Refuse two files of the feature table that the metadata table would take for one."""
+    first: dict[str, str] = {}
+    for file in files:
+        known = first.setdefault(names(file), file)
+        if metadata.parts(known) != metadata.parts(file):
+            problem = (
+                f"the feature table has the files {known} and {file}, and this table does not tell them apart"
+            )
+            raise fault(other, problem, "write the folders of its files, too", column="file")
 
 
 _PARTS = {"true": "improvised", "1": "improvised", "false": "scripted", "0": "scripted", "": ""}
