@@ -389,12 +389,13 @@ def _joined(path: Path, other: Path, text: dict[str, list[str]]) -> dict[str, li
         raise fault(other, problem, remedy, row=unused[0], utterance=keys[unused[0]])
     for name in {*columns} - {"file", "utterance", *metadata.TIMES}:
         joined = [columns[name][row] for row in rows]
-        for row, (own, value) in enumerate(zip(text.get(name, joined), joined, strict=True)):
-            if own and own != value:
+        known = text.get(name, joined)
+        for row, (own, value) in enumerate(zip(known, joined, strict=True)):
+            if own and value and own != value:
                 problem = f"it is {own!r} here and {value!r} in {other.name}"
                 remedy = "correct one of them, or remove one of the two columns"
                 raise fault(path, problem, remedy, row=row, utterance=text["utterance"][row], column=name)
-        text[name] = joined
+        text[name] = [own or value for own, value in zip(known, joined, strict=True)]
     return text
 
 

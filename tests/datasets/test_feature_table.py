@@ -451,7 +451,9 @@ def test_two_tables_must_not_contradict_each_other(tmp_path):
         TfserganError, match=r"row 2 \(utterance 'b'\).*it is 'angry' here and 'happy' in metadata"
     ):
         tables.read_table(path)
-    metadata(tmp_path, SPEAKERS.replace("happy", "angry"))
+    path.write_text("file,emotion,gender,f0\na.wav,sad,female,1\nb.wav,angry,,2\n")
+    metadata(tmp_path, "file,speaker,emotion,gender\na.wav,s1,sad,\nb.wav,s2,angry,m\n")
+    assert tables.read_table(path).gender.tolist() == ["female", "male"]
     assert tables.read_table(path).emotion.tolist() == ["sad", "angry"]
 
 
