@@ -8,13 +8,18 @@ import numpy as np
 RATE = 16_000  # Hz
 
 
-def write_wav(path: Path, pitch: float = 150.0, seconds: float = 0.3) -> None:
-    """Writes a buzz of `pitch` Hz with five harmonics, 16 kHz, mono, 16 bit; makes the folders it needs."""
-    time = np.arange(round(seconds * RATE)) / RATE
-    buzz = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
+def buzz(pitch: float = 150.0, seconds: float = 0.3, rate: int = RATE) -> np.ndarray:
+    """A tone of `pitch` Hz with five harmonics: (seconds * rate,) int16."""
+    time = np.arange(round(seconds * rate)) / rate
+    samples = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
+    return (8000 * samples).astype(np.int16)
+
+
+def write_wav(path: Path, pitch: float = 150.0, seconds: float = 0.3, rate: int = RATE) -> None:
+    """Writes a buzz, mono, 16 bit; makes the folders it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes((8000 * buzz).astype("<i2").tobytes())
+        file.setframerate(rate)
+        file.writeframes(buzz(pitch, seconds, rate).astype("<i2").tobytes())

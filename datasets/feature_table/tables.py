@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
-from tfsergan.datasets.feature_table.faults import fault
-from tfsergan.datasets.feature_table.text_tables import text_table
+from tfsergan.datasets import metadata, parquet_tables
+from tfsergan.datasets.faults import fault
+from tfsergan.datasets.metadata import RATINGS
+from tfsergan.datasets.text_tables import text_table
 from tfsergan.errors import TfserganError
 from tfsergan.features.functionals import FEATURE_SETS
 
@@ -23,17 +24,15 @@ SUFFIXES = (".parquet", ".csv", ".arff")
 
 METADATA = (
     "utterance", "speaker", "session", "gender", "emotion", "part", "improvised", "valence", "activation",
-    "dominance", "start", "end", "id_certain", "file", "name", "frameTime",
+    "dominance", "text", "start", "end", "id_certain", "file", "name", "frameTime", "frameIndex", "class",
 )  # fmt: skip
 """Columns that describe an utterance; every other column is a feature."""
 
-RATINGS = ("valence", "activation", "dominance")
-"""Columns of numbers about an utterance; an empty cell is no rating."""
-
-LONGEST_TEXT = 1000  # characters in a metadata cell; more means that the wrong column was read
+SIZES = {**FEATURE_SETS, "emobase2010": 1582}
+"""Feature sets known by name, with their number of features; emobase2010 comes from SMILExtract alone."""
 
 _KEPT = ("utterance", "speaker", "session", "gender", "emotion", "part", "improvised", *RATINGS)
-_MAY_HAVE_GAPS = ("gender", "part", "improvised", *RATINGS)
+_FRAMES = ("frameTime", "frameIndex")
 _NUMBERED = re.compile(r"(f|x|v|feat|feature|col|column|var|att|attribute|unnamed:)?[ _]?\d+", re.IGNORECASE)
 
 
@@ -87,22 +86,31 @@ def read_table(path: Path) -> FeatureTable:
     text, x = read(path, plan)
     if not len(x):
         raise fault(path, "the table has no rows", "write the table again, or remove the file")
-    text = _complete(plan, text)
-    _check_text(path, plan, text)
+    text = _complete(path, plan, text)
     _check_finite(path, plan, text["utterance"], x)
-    ratings = {name: _ratings(path, plan, text, name) for name in RATINGS}
+    ratings = {name: metadata.ratings(path, name, text[name], text["utterance"]) for name in metadata.RATINGS}
     columns = {name: np.array(values) for name, values in text.items()}
     return FeatureTable(
         ids=columns["utterance"],
         speaker=columns["speaker"],
         session=columns["session"],
         gender=columns["gender"],
-        part=np.array(_parts(path, plan, text)),
+        part=np.array(_parts(path, text)),
         ratings=ratings,
         emotion=columns["emotion"],
         feature_names=plan.feature_names,
         x=x,
     )
+
+
+def sources(path: Path) -> tuple[Path, ...]:
+    """The files that `read_table` reads: the table, and the metadata beside it if it needs them.
+
+    Raises:
+        TfserganError: the table's header is wrong.
+    """
+    other = _plan(path, _columns(path)).metadata
+    return (path, other) if other else (path,)
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,17 @@ class _Plan:
     text: dict[str, int]  # kept metadata -> index of its column
     feature_names: tuple[str, ...]
     features: tuple[int, ...]  # index of each feature's column
+    metadata: Path | None  # the table beside it that knows the speakers
+
+    @property
+    def label(self) -> int:
+        """Index of the column that names a row."""
+        return self.text.get("utterance", self.text.get("file", 0))
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What the file calls each kept column."""
+        return {name: self.columns[index] for name, index in self.text.items()}
 
 
 # ---- the header -----------------------------------------------------------------------------------------
@@ -121,7 +140,7 @@ class _Plan:
 def _columns(path: Path) -> tuple[str, ...]:
     """The names of all columns, in the file's order."""
     if path.suffix == ".parquet":
-        return tuple(_parquet_file(path).schema_arrow.names)
+        return parquet_tables.column_names(path)
     if path.suffix not in SUFFIXES:
         raise fault(path, "this is no feature table", f"give it as one of {', '.join(SUFFIXES)}")
     with text_table(path) as (columns, _):
@@ -130,6 +149,32 @@ def _columns(path: Path) -> tuple[str, ...]:
 
 def _plan(path: Path, columns: tuple[str, ...]) -> _Plan:
     """Tell metadata from features and check both against what the table must have."""
+    if path.name in metadata.NAMES:
+        raise fault(path, "it tells of utterances, not of features", "give the feature table another name")
+    _check_titles(path, columns)
+    kept = {name: name for name in (*_KEPT, "class")}
+    if "utterance" not in columns:  # openSMILE's index names the rows
+        kept |= {name: name for name in (*metadata.TIMES, *_FRAMES)}
+        kept["file"] = "file" if "file" in columns else "name"
+    text = {name: columns.index(title) for name, title in kept.items() if title in columns}
+    other = metadata.find(path.parent) if "speaker" not in text else None
+    missing = None if other or "speaker" in text else "speaker"
+    if "utterance" not in text and "file" not in text:
+        missing = "utterance"
+    if missing:
+        raise fault(
+            path,
+            f"there is no column {missing!r}; the first columns are {', '.join(map(repr, columns[:6]))}",
+            f"add a column {missing!r}"
+            + (", or tell of the speakers in a metadata.csv beside the table" if missing == "speaker" else "")
+            + ": the README of tfsergan/datasets/feature_table shows a whole table",
+        )
+    names = _expected_names(path, tuple(name for name in columns if name not in METADATA))
+    index = {name: position for position, name in enumerate(columns)}
+    return _Plan(columns, text, names, tuple(index[name] for name in names), other)
+
+
+def _check_titles(path: Path, columns: tuple[str, ...]) -> None:
     seen: set[str] = set()
     for number, name in enumerate(columns, start=1):
         if not name or name == "__index_level_0__":
@@ -141,21 +186,6 @@ def _plan(path: Path, columns: tuple[str, ...]) -> _Plan:
         if name in seen:
             raise fault(path, "the column is there twice", "remove one of them", column=name)
         seen.add(name)
-    text = {name: columns.index(name) for name in _KEPT if name in seen}
-    for alias in ("file", "name"):  # openSMILE's own names of an utterance
-        if "utterance" not in text and alias in seen:
-            text["utterance"] = columns.index(alias)
-    for name in ("utterance", "speaker"):
-        if name not in text:
-            raise fault(
-                path,
-                f"there is no column {name!r}; the first columns are {', '.join(map(repr, columns[:6]))}",
-                f"add a column {name!r}: the README of tfsergan/datasets/feature_table shows a whole table",
-            )
-    found = tuple(name for name in columns if name not in METADATA)
-    names = _expected_names(path, found)
-    index = {name: position for position, name in enumerate(columns)}
-    return _Plan(columns, text, names, tuple(index[name] for name in names))
 
 
 def known_names(features: str) -> tuple[str, ...] | None:
@@ -166,7 +196,7 @@ def known_names(features: str) -> tuple[str, ...] | None:
 
 def _expected_names(path: Path, found: tuple[str, ...]) -> tuple[str, ...]:
     """Check the feature columns against the set that the file's name promises; return their order."""
-    size = FEATURE_SETS.get(path.stem)
+    size = SIZES.get(path.stem)
     remedy = f"export the set again with openSMILE's own names, or rename the file if it is not {path.stem}"
     if not found:
         raise fault(path, "there is no feature column", "add one numeric column a feature")
@@ -201,64 +231,19 @@ def _expected_names(path: Path, found: tuple[str, ...]) -> tuple[str, ...]:
 # ---- Parquet --------------------------------------------------------------------------------------------
 
 
-def _parquet_file(path: Path):  # -> pyarrow.parquet.ParquetFile
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
-    except (pyarrow.ArrowException, OSError) as error:
-        _refuse_parquet(path, error)
-
-
-def _refuse_parquet(path: Path, error: Exception) -> NoReturn:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    remedy = "copy or write the file again; it may have been cut off"
-    raise fault(path, f"not a readable Parquet file ({reason})", remedy) from error
-
-
 def _read_parquet(path: Path, plan: _Plan) -> tuple[dict[str, list[str]], np.ndarray]:
-    import pyarrow
-
-    try:
-        table = _parquet_file(path).read(
-            columns=[plan.columns[i] for i in (*plan.text.values(), *plan.features)]
-        )
-    except (pyarrow.ArrowException, OSError) as error:
-        _refuse_parquet(path, error)
-    text = {name: _parquet_text(path, table, plan.columns[index]) for name, index in plan.text.items()}
+    table = parquet_tables.read_columns(
+        path, [plan.columns[i] for i in (*plan.text.values(), *plan.features)]
+    )
+    text = {
+        name: parquet_tables.text_column(path, table, plan.columns[index])
+        for name, index in plan.text.items()
+    }
     x = np.empty((table.num_rows, len(plan.features)), np.float32)
-    for j, name in enumerate(plan.feature_names):
-        kind = table.schema.field(name).type
-        if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
-            raise fault(
-                path,
-                f"a feature must be a number, and this column holds {kind}",
-                "convert the column to numbers, or remove it",
-                column=name,
-            )
-        with np.errstate(over="ignore"):  # reported as not finite, with its row
-            x[:, j] = table.column(name).to_numpy()
+    with np.errstate(over="ignore"):  # reported as not finite, with its row
+        for j, name in enumerate(plan.feature_names):
+            x[:, j] = parquet_tables.number_column(path, table, name)
     return text, x
-
-
-def _parquet_text(path: Path, table, column: str) -> list[str]:
-    """A metadata column as text: whole numbers without a decimal point, missing values as ""."""
-    import pyarrow
-
-    kind = table.schema.field(column).type
-    if pyarrow.types.is_nested(kind) or pyarrow.types.is_binary(kind):
-        raise fault(
-            path, f"text is expected, and this column holds {kind}", "write it as text", column=column
-        )
-    values = table.column(column).to_pylist()
-    return [_plain(value) for value in values]
-
-
-def _plain(value: object) -> str:
-    if value is None or value != value:  # NaN, pandas' missing value
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 # ---- CSV and ARFF ---------------------------------------------------------------------------------------
@@ -276,7 +261,7 @@ def _read_text(path: Path, plan: _Plan) -> tuple[dict[str, list[str]], np.ndarra
                     f"{len(cells)} cells where the header has {len(plan.columns)} columns",
                     "write the row again; a separator or quote inside a cell needs quotes around the cell",
                     row=row,
-                    utterance=(cells + [""] * len(plan.columns))[plan.text["utterance"]],
+                    utterance=(cells + [""] * len(plan.columns))[plan.label],
                 )
             for name, index in plan.text.items():
                 text[name].append("" if cells[index] == "?" else cells[index].strip())
@@ -301,7 +286,7 @@ def _numbers(path: Path, plan: _Plan, cells: Sequence[str], row: int) -> np.ndar
         "the value is missing" if value.strip() in ("", "?") else f"{value[:40]!r} is not a number",
         "extract the features of this utterance again, or remove its row",
         row=row,
-        utterance=cells[plan.text["utterance"]],
+        utterance=cells[plan.label],
         column=name,
     )
 
@@ -314,55 +299,144 @@ def _is_number(value: str) -> bool:
     return "_" not in value
 
 
-# ---- checks of the whole table --------------------------------------------------------------------------
+# ---- utterances -----------------------------------------------------------------------------------------
 
 
-def _complete(plan: _Plan, text: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Every kept column: a missing session is the speaker, any other missing column is empty."""
-    ids = text["utterance"]
-    if plan.columns[plan.text["utterance"]] != "utterance":  # 'wav/03a01Fa.wav', quoted by SMILExtract
-        ids = [re.split(r"[/\\]", name.strip("'"))[-1] for name in ids]
-        ids = [re.sub(r"\.(wav|flac|mp3|ogg|sph)$", "", name, flags=re.IGNORECASE) for name in ids]
-    complete = {name: text.get(name, [""] * len(ids)) for name in _KEPT} | {"utterance": ids}
+def _complete(path: Path, plan: _Plan, text: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Every column of `_KEPT`: named, joined with the metadata table, checked; "" where nothing is known."""
+    text = dict(text)
+    classes = text.pop("class", [])
+    if "emotion" not in text and classes and not _is_placeholder(classes):
+        text["emotion"] = classes
+    labels = text.get("utterance") or text["file"]
+    for name in metadata.TIMES:
+        text[name] = _seconds(path, name, text.get(name, [""] * len(labels)), labels)
+    if "utterance" not in text:
+        _check_functionals(path, text)
+        names = metadata.Names(text["file"])
+        text["utterance"] = [
+            names(*segment) for segment in zip(text["file"], text["start"], text["end"], strict=True)
+        ]
+    metadata.check_text(path, {plan.titles.get(name, name): values for name, values in text.items()}, labels)
+    metadata.check_unique(path, text["utterance"])
+    if plan.metadata:
+        text = _joined(path, plan.metadata, text)
+    complete = {name: text.get(name, [""] * len(labels)) for name in _KEPT}
     return complete if "session" in text else complete | {"session": text["speaker"]}
 
 
-def _check_text(path: Path, plan: _Plan, text: dict[str, list[str]]) -> None:
-    """Refuse empty and repeated utterances, and columns filled in some rows only."""
-    ids = text["utterance"]
-    for name, values in text.items():
-        column = plan.columns[plan.text[name]] if name in plan.text else name
-        for row, value in enumerate(values):
-            if len(value) > LONGEST_TEXT or "\0" in value:
-                problem = f"{value[:20]!r}... is longer than {LONGEST_TEXT} characters or holds a NUL"
-                raise fault(path, problem, "check that the columns are in place", row=row, column=column)
-        # A column that is empty throughout says "unknown"; an utterance can never be that.
-        gaps = [row for row, value in enumerate(values) if not value]
-        if gaps and name not in _MAY_HAVE_GAPS and (name == "utterance" or len(gaps) < len(values)):
+def _is_placeholder(classes: list[str]) -> bool:
+    """Whether openSMILE wrote an ARFF file's class by itself: nothing, "unknown", or one number throughout."""
+    return len({*classes}) == 1 and (classes[0] in ("", "unknown") or _is_number(classes[0]))
+
+
+def _seconds(path: Path, column: str, cells: list[str], labels: list[str]) -> list[str]:
+    """The times of a column in seconds; "" where there are none, as at the end of a whole file."""
+    times = []
+    for row, cell in enumerate(cells):
+        number = metadata.seconds(cell) if cell not in ("", "NaT") else math.nan
+        if number is None:
+            problem = f"{cell[:40]!r} is no time"
+            remedy = "write seconds, or times as opensmile and audformat do"
+            raise fault(path, problem, remedy, row=row, utterance=labels[row], column=column)
+        times.append("" if math.isnan(number) else repr(number))
+    return times
+
+
+def _check_functionals(path: Path, text: dict[str, list[str]]) -> None:
+    """Refuse a table of openSMILE that names no files, or that has several rows of frames a file."""
+    files = text["file"]
+    if len(files) > 1 and {*files} <= {"'unknown'", "unknown", "'noname'", "noname"}:
+        raise fault(
+            path,
+            f"every row is named {files[0]!r}, as SMILExtract does by default",
+            "give SMILExtract the file's name: -instname a.wav",
+        )
+    frames = next((text[name] for name in _FRAMES if name in text), None)
+    if not frames:
+        return
+    first: dict[str, int] = {}
+    for row, name in enumerate(files):
+        if name in first and frames[row] != frames[first[name]]:
             raise fault(
                 path,
-                f"the cell is empty, as in {len(gaps)} of {len(values)} rows",
-                f"fill in the {name}, or remove the row",
-                row=gaps[0],
-                utterance=ids[gaps[0]],
-                column=column,
+                f"row {first[name] + 1} is of the same file at another time: these are features of frames, "
+                "not of utterances",
+                "let SMILExtract write functionals (-csvoutput or -O, not -lldcsvoutput) of the whole file",
+                row=row,
+                utterance=name,
             )
-    first: dict[str, int] = {}
-    for row, name in enumerate(ids):
-        if name in first:
-            problem = f"the same utterance is in row {first[name] + 1}"
-            raise fault(
-                path, problem, "remove one of the two rows", row=row, utterance=name, column="utterance"
+        first.setdefault(name, row)
+
+
+def _joined(path: Path, other: Path, text: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The columns of a table and of the metadata table beside it; each must have every utterance."""
+    columns = metadata.read(other)
+    if "speaker" not in columns:
+        raise fault(other, "there is no column 'speaker'", "add one, here or in the feature table")
+    key, keys = _join_keys(other, columns, text)
+    index = {name: row for row, name in enumerate(keys)}
+    rows = [index.get(name) for name in key]
+    for row, found in enumerate(rows):
+        if found is None:
+            problem = f"there is no row about it in {other.name} (looked for {key[row]!r})"
+            remedy = f"add it to {other.name}, or remove it here"
+            raise fault(path, problem, remedy, row=row, utterance=text["utterance"][row])
+    unused = sorted({*range(len(keys))} - {*rows})
+    if unused:
+        problem = f"it has no features, like {len(unused)} of {len(keys)} rows"
+        remedy = f"extract them into {path.name}, or remove the row"
+        raise fault(other, problem, remedy, row=unused[0], utterance=keys[unused[0]])
+    for name in {*columns} - {"file", "utterance", *metadata.TIMES}:
+        joined = [columns[name][row] for row in rows]
+        known = text.get(name, joined)
+        for row, (own, value) in enumerate(zip(known, joined, strict=True)):
+            if own and value and own != value:
+                problem = f"it is {own!r} here and {value!r} in {other.name}"
+                remedy = "correct one of them, or remove one of the two columns"
+                raise fault(path, problem, remedy, row=row, utterance=text["utterance"][row], column=name)
+        text[name] = [own or value for own, value in zip(known, joined, strict=True)]
+    return text
+
+
+def _join_keys(
+    other: Path, columns: dict[str, list[str]], text: dict[str, list[str]]
+) -> tuple[list[str], list[str]]:
+    """What to find each row of the feature table by, and the metadata table's rows: utterances or files."""
+    if "utterance" in columns:
+        keys, key = columns["utterance"], text["utterance"]
+    elif "file" in columns:
+        names = metadata.Names(columns["file"])
+        times = [columns.get(name, [""] * len(columns["file"])) for name in metadata.TIMES]
+        keys = [names(*segment) for segment in zip(columns["file"], *times, strict=True)]
+        files = text.get("file", text["utterance"])
+        _check_apart(other, files, names)
+        key = [names(*segment) for segment in zip(files, text["start"], text["end"], strict=True)]
+    else:
+        remedy = "add the column 'utterance' or 'file', to say what each row is about"
+        raise fault(other, "there is no column 'utterance' or 'file'", remedy)
+    metadata.check_unique(other, keys)
+    return key, keys
+
+
+def _check_apart(other: Path, files: list[str], names: metadata.Names) -> None:
+    """Refuse two files of the feature table that the metadata table would take for one."""
+    first: dict[str, str] = {}
+    for file in files:
+        known = first.setdefault(names(file), file)
+        if metadata.parts(known) != metadata.parts(file):
+            problem = (
+                f"the feature table has the files {known} and {file}, and this table does not tell them apart"
             )
-        first[name] = row
+            raise fault(other, problem, "write the folders of its files, too", column="file")
 
 
 _PARTS = {"true": "improvised", "1": "improvised", "false": "scripted", "0": "scripted", "": ""}
 
 
-def _parts(path: Path, plan: _Plan, text: dict[str, list[str]]) -> list[str]:
+def _parts(path: Path, text: dict[str, list[str]]) -> list[str]:
     """The column `part`, else what a column `improvised` of true and false says."""
-    if "part" in plan.text:
+    if any(text["part"]):
         return text["part"]
     for row, value in enumerate(text["improvised"]):
         if value.lower() not in _PARTS:
@@ -375,24 +449,6 @@ def _parts(path: Path, plan: _Plan, text: dict[str, list[str]]) -> list[str]:
                 column="improvised",
             )
     return [_PARTS[value.lower()] for value in text["improvised"]]
-
-
-def _ratings(path: Path, plan: _Plan, text: dict[str, list[str]], name: str) -> np.ndarray:
-    """A column of numbers (n,) float32, NaN where the cell is empty."""
-    numbers = np.full(len(text[name]), np.nan, np.float32)
-    for row, value in enumerate(text[name]):
-        if value:
-            if not _is_number(value) or not math.isfinite(float(value)):
-                raise fault(
-                    path,
-                    f"{value[:40]!r} is no rating",
-                    "write the mean over raters as a number, or leave the cell empty",
-                    row=row,
-                    utterance=text["utterance"][row],
-                    column=name,
-                )
-            numbers[row] = float(value)
-    return numbers
 
 
 def _check_finite(path: Path, plan: _Plan, ids: list[str], x: np.ndarray) -> None:

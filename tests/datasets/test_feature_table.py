@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -285,6 +286,193 @@ def test_find_table_refuses_two_formats(tmp_path):
     write(small_table(), tmp_path / "toy.parquet")
     with pytest.raises(TfserganError, match=r"toy.parquet and toy.csv.*Keep one"):
         tables.find_table(tmp_path, "toy")
+
+
+# ---- tables of other tools ------------------------------------------------------------------------------
+
+SPEAKERS = "file,speaker,emotion\na.wav,s1,sad\nb.wav,s2,happy\n"
+
+
+def metadata(folder: Path, text: str = SPEAKERS) -> None:
+    (folder / "metadata.csv").write_text(text)
+
+
+def segments() -> pd.DataFrame:
+    """A table as opensmile and audformat index it: two segments of one file, and a whole one."""
+    audformat = pytest.importorskip("audformat")
+    index = audformat.segmented_index(
+        ["w/a.wav", "w/a.wav", "w/b.wav"], ["0s", "0.5s", "0s"], ["0.5s", "1.25s", pd.NaT]
+    )
+    return pd.DataFrame({"mfcc_a": np.float32([1, 2, 3])}, index=index)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_segments_of_audformat_are_named_by_their_times(tmp_path, suffix):
+    table, path = segments(), tmp_path / f"toy{suffix}"
+    (table.to_csv if suffix == ".csv" else table.to_parquet)(path)
+    metadata(tmp_path)
+    read = tables.read_table(path)
+    assert read.ids.tolist() == ["a_0_500", "a_500_1250", "b"]
+    assert read.speaker.tolist() == ["s1", "s1", "s2"]
+    assert read.session.tolist() == ["s1", "s1", "s2"]
+    assert read.emotion.tolist() == ["sad", "sad", "happy"]
+    assert read.feature_names == ("mfcc_a",)
+    np.testing.assert_array_equal(read.x, [[1], [2], [3]])
+
+
+def test_a_table_of_audformat_as_its_database_keeps_it(tmp_path):
+    audformat = pytest.importorskip("audformat")
+    pytest.importorskip("audformat.testing")
+    database = audformat.testing.create_db(minimal=True)
+    database["toy"] = audformat.Table(segments().index)
+    database["toy"]["mfcc_a"] = audformat.Column()
+    database["toy"]["mfcc_a"].set([1.0, 2.0, 3.0])
+    database["toy"].save(str(tmp_path / "toy"), storage_format="csv")
+    metadata(tmp_path)
+    assert tables.read_table(tmp_path / "toy.csv").ids.tolist() == ["a_0_500", "a_500_1250", "b"]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    table = small_table(3).drop(columns="utterance")
+    table.insert(0, "file", ["/data/x/1.wav", "/data/y/1.wav", "/data/y/2.WAV"])
+    assert tables.read_table(write(table, tmp_path / "toy.csv")).ids.tolist() == ["x/1", "y/1", "y/2"]
+
+
+def smilextract(rows: list[str], header: str = "name;frameTime;f0_mean") -> str:
+    return "\n".join([header, *rows, ""])
+
+
+def test_smilextract_and_a_list_of_labels(tmp_path):
+    path = tmp_path / "toy.csv"
+    path.write_text(smilextract(["'wav/b.wav';0.000000;1.5", "'wav/a.wav';0.000000;2.5"]))
+    metadata(tmp_path)
+    read = tables.read_table(path)
+    assert read.ids.tolist() == ["b", "a"]
+    assert read.emotion.tolist() == ["happy", "sad"]
+    assert tables.sources(path) == (path, tmp_path / "metadata.csv")
+    assert tables.sources(write(small_table(), tmp_path / "own.csv")) == (tmp_path / "own.csv",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["'a.wav';0;1", "'a.wav';0.01;2"], r"row 2 .*row 1 is of the same file at another time.*of frames"),
+        (["'a.wav';0;1", "'a.wav';0;2"], r"row 2 \(utterance 'a'\).*the same utterance is in row 1"),
+        (["'unknown';0;1", "'unknown';0;2"], "every row is named \"'unknown'\".*-instname"),
+    ],
+)
+def test_what_smilextract_should_not_have_written(tmp_path, rows, message):
+    path = tmp_path / "toy.csv"
+    path.write_text(smilextract(rows))
+    metadata(tmp_path)
+    with pytest.raises(TfserganError, match=message):
+        tables.read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "emotion"),
+    [
+        ("numeric", ("?", "?"), ["", ""]),  # -class was not given
+        ("numeric", ("0.0", "0.0"), ["", ""]),  # emobase2010.conf's default
+        ("{0,1,2,3}", ("?", "?"), ["", ""]),
+        ("{sad,happy}", ("sad", "happy"), ["sad", "happy"]),
+        ("{0,1}", ("0", "1"), ["0", "1"]),
+    ],
+)
+def test_the_class_of_an_arff_file_is_the_emotion(tmp_path, kind, classes, emotion):
+    path = tmp_path / "toy.arff"
+    rows = [f"'wav/{name}.wav',{i},{c}" for i, (name, c) in enumerate(zip("ab", classes, strict=True))]
+    head = ["@relation x", "", "@attribute name string", "@attribute f0[1]_mean numeric"]
+    path.write_text("\n".join([*head, f"@attribute class {kind}", "", "@data", "", *rows, ""]))
+    metadata(tmp_path, "utterance,speaker\na,s\nb,s\n")
+    read = tables.read_table(path)
+    assert read.emotion.tolist() == emotion
+    assert read.feature_names == ("f0[1]_mean",)
+
+
+def test_emobase2010_is_a_set_by_its_name(tmp_path):
+    names = list(tables.known_names("is10"))
+    assert tables.read_table(write(is10_table(names), tmp_path / "emobase2010.csv")).x.shape == (2, 1582)
+    for wrong, message in [(names[1:], "emobase2010 has 1582 features, the table 1581"), (None, "numbered")]:
+        path = write(is10_table(wrong or [f"f{i}" for i in range(1582)]), tmp_path / "emobase2010.csv")
+        with pytest.raises(TfserganError, match=message):
+            tables.read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "utterance,speaker\na,s\n",
+            r"toy.csv, row 2 \(utterance 'b'\): there is no row about it in metadata",
+        ),
+        ("file,speaker\na.wav,s\n", r"toy.csv, row 2 \(utterance 'b'\): .*looked for 'b'"),
+        (
+            SPEAKERS + "c.wav,s3,sad\n",
+            r"metadata.csv, row 3 \(utterance 'c'\): it has no features, like 1 of 3",
+        ),
+        (SPEAKERS + "c/a.wav,s3,sad\n", r"metadata.csv, row 3 \(utterance 'c/a'\): it has no features"),
+        (SPEAKERS + "a.wav,s3,sad\n", "there is no row about it|same utterance"),
+        (SPEAKERS.replace("speaker", "who"), "metadata.csv: there is no column 'speaker'"),
+        (SPEAKERS.replace("file", "where"), "metadata.csv: there is no column 'utterance' or 'file'"),
+        (SPEAKERS.replace("sad", ""), "metadata.csv, row 1 .*column 'emotion': the cell is empty"),
+        (SPEAKERS.replace("\nb", "\n../b"), ""),  # only compared: nothing is opened
+    ],
+)
+def test_metadata_that_does_not_fit_is_refused(tmp_path, text, message):
+    path = tmp_path / "toy.csv"
+    path.write_text(smilextract(["'a.wav';0;1.5", "'b.wav';0;2.5"]))
+    metadata(tmp_path, text)
+    if message:
+        with pytest.raises(TfserganError, match=message):
+            tables.read_table(path)
+    else:
+        assert tables.read_table(path).speaker.tolist() == ["s1", "s2"]
+
+
+def test_two_files_are_not_taken_for_one_that_the_metadata_knows(tmp_path):
+    path = tmp_path / "toy.csv"
+    path.write_text(smilextract(["'x/a.wav';0;1", "'y/a.wav';0;2", "'y/b.wav';0;3"]))
+    metadata(tmp_path)
+    with pytest.raises(TfserganError, match=r"'?x/a.wav'? and '?y/a.wav'?, and this table does not tell"):
+        tables.read_table(path)
+    metadata(tmp_path, "file,speaker\nx/a.wav,1\ny/a.wav,2\nb.wav,3\n")
+    with pytest.raises(TfserganError, match=r"utterance 'y/b'.*looked for 'y/b'"):
+        tables.read_table(path)
+    metadata(tmp_path, "file,speaker\nx/a.wav,1\ny/a.wav,2\ny/b.wav,3\n")
+    assert tables.read_table(path).speaker.tolist() == ["1", "2", "3"]
+
+
+def test_two_tables_must_not_contradict_each_other(tmp_path):
+    path = tmp_path / "toy.csv"
+    path.write_text("file,emotion,f0\na.wav,sad,1\nb.wav,angry,2\n")
+    metadata(tmp_path)
+    with pytest.raises(
+        TfserganError, match=r"row 2 \(utterance 'b'\).*it is 'angry' here and 'happy' in metadata"
+    ):
+        tables.read_table(path)
+    path.write_text("file,emotion,gender,f0\na.wav,sad,female,1\nb.wav,angry,,2\n")
+    metadata(tmp_path, "file,speaker,emotion,gender\na.wav,s1,sad,\nb.wav,s2,angry,m\n")
+    assert tables.read_table(path).gender.tolist() == ["female", "male"]
+    assert tables.read_table(path).emotion.tolist() == ["sad", "angry"]
+
+
+def test_metadata_is_no_feature_table_and_is_not_asked_where_speakers_are_known(tmp_path):
+    metadata(tmp_path, "utterance,speaker,age\nnobody,s,30\n")
+    with pytest.raises(TfserganError, match="tells of utterances, not of features"):
+        tables.feature_names(tmp_path / "metadata.csv")
+    assert len(tables.read_table(write(small_table(), tmp_path / "toy.csv")).ids) == 4
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".arff"])
+def test_time_grows_with_the_number_of_rows(tmp_path, suffix):
+    columns = ["utterance", "speaker", "mfcc_a"]
+    rows = [[f"u{i}", f"s{i % 9}", str(i / 7)] for i in range(100_000)]
+    path = tmp_path / f"toy{suffix}"
+    path.write_text(WRITERS[suffix](columns, rows))
+    start = time.process_time()
+    assert len(tables.read_table(path).ids) == 100_000
+    assert time.process_time() - start < 10
 
 
 # ---- properties -----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How a fault in a feature table reads: file, row, utterance, column, problem, remedy."""
+"""How a fault in a table reads: file, row, utterance, column, problem, remedy."""
 
 from pathlib import Path
 

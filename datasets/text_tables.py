@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tfsergan.datasets.feature_table.faults import fault
+from tfsergan.datasets.faults import fault
 
 Rows = Iterator[list[str]]
 
