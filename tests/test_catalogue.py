@@ -62,6 +62,15 @@ def test_a_table_comes_before_audio(manual_dir):
     assert catalogue.find("emodb", "is11", manual_dir).builder == "emodb"
 
 
+def test_metadata_beside_a_table_is_a_source_of_it(manual_dir):
+    (manual_dir / "own" / "toy.csv").write_text("utterance,mfcc_a\nu1,0.5\nu2,1.5\n")
+    metadata = manual_dir / "own" / "metadata.csv"
+    metadata.write_text("utterance,speaker\nu1,s1\nu2,s2\n")
+    before = catalogue.find("own", "toy", manual_dir).digest()
+    metadata.write_text("utterance,speaker\nu1,s1\nu2,s3\n")
+    assert catalogue.find("own", "toy", manual_dir).digest() != before
+
+
 def test_audio_with_metadata_is_a_corpus(manual_dir):
     found = catalogue.find("mine", "is11", manual_dir)
     assert (found.builder, found.config, found.where) == ("folder", "mine-is11", str(manual_dir / "mine"))

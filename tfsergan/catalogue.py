@@ -14,12 +14,11 @@ from types import ModuleType
 from tfsergan import prepared
 from tfsergan.datasets.feature_table import tables
 from tfsergan.datasets.layout import Scan
+from tfsergan.datasets.metadata import AUDIO_SUFFIXES
+from tfsergan.datasets.metadata import NAMES as METADATA
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
-from tfsergan.features.functionals import FEATURE_SETS
 
 DEMO_PARTS = ("labelled", "source", "cross")
-METADATA = ("metadata.csv", "metadata.parquet")  # what makes a folder of audio a corpus of one's own
-AUDIO = (".wav", ".flac", ".sph", ".mp3", ".ogg", ".opus", ".aif", ".aiff")
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _VERSION = re.compile(r'^    VERSION = tfds\.core\.Version\("([^"]+)"\)', re.MULTILINE)
@@ -227,10 +226,16 @@ def in_table(name: str, table: Path) -> Found:
         builder="feature_table",
         config=f"{name}-{table.stem}",
         where=str(table),
-        digest=functools.cache(functools.partial(prepared.contents_digest, table)),
+        digest=functools.cache(functools.partial(_table_digest, table)),
         folder=table.parent,
         table=table,
     )
+
+
+def _table_digest(table: Path) -> str:
+    """Of a feature table and of the metadata beside it that it needs."""
+    digests = [prepared.contents_digest(path) for path in tables.sources(table)]
+    return digests[0] if len(digests) == 1 else "-".join(digests)
 
 
 def of_audio(name: str, folder: Path, features: str) -> Found | None:
@@ -277,7 +282,7 @@ def version(builder: str) -> str:
 
 def has_audio(folder: Path) -> bool:
     """Whether there is an audio file anywhere under a folder; links are followed, but in no circle."""
-    return any(Path(name).suffix.lower() in AUDIO for name in _file_names(folder))
+    return any(Path(name).suffix.lower() in AUDIO_SUFFIXES for name in _file_names(folder))
 
 
 def _file_names(folder: Path) -> Iterator[str]:
@@ -382,7 +387,7 @@ def _is_table(path: Path) -> bool:
     if path.suffix not in tables.SUFFIXES or path.name in METADATA:
         return False
     try:
-        return path.stem in FEATURE_SETS or bool(tables.feature_names(path))
+        return path.stem in tables.SIZES or bool(tables.feature_names(path))
     except TfserganError:
         return False
 

@@ -17,6 +17,7 @@ from tfsergan.catalogue import Found
 from tfsergan.datasets.feature_table import tables
 from tfsergan.datasets.layout import MISLABELLED, MISSING, UNREADABLE, Problem, Scan, Utterance
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
+from tfsergan.features.audio import OVERHANG, SAMPLE_RATE
 from tfsergan.features.functionals import SHORTEST
 from tfsergan.label_rules import LabelRule, label_rule, rule_names
 from tfsergan.progress import Report, silent
@@ -26,8 +27,6 @@ TOO_SHORT, SILENT = "too short", "silent"
 
 AUDIO = "audio"  # the form of a corpus that is no feature table
 
-RATE = 16_000  # Hz, of the papers' corpora
-OVERHANG = 0.5  # s that an utterance may end after its file: tables round their times
 BLOCK = 1 << 16  # frames read at a time
 
 
@@ -382,7 +381,9 @@ def _notes(sounds: Mapping[Path, Sound]) -> tuple[str, ...]:
     """What is unusual about files that can be read, and what is done with them."""
     readable = {path: sound for path, sound in sounds.items() if sound.rate}
     unusual = {
-        f"not at {RATE} Hz, and resampled": [path for path, s in readable.items() if s.rate != RATE],
+        f"not at {SAMPLE_RATE} Hz, and resampled": [
+            path for path, s in readable.items() if s.rate != SAMPLE_RATE
+        ],
         "of several channels, which are averaged": [p for p, s in readable.items() if s.channels > 1],
         "not of 16 bits, and analysed as they are": [
             path for path, s in readable.items() if not s.coding.startswith("16 bit")
