@@ -1,32 +1,22 @@
 """How long one training iteration of Bao 2019 takes: tfsergan beside PyTorch, in one interleaved run.
 
-    pip install ".[bench]"
-    python benchmarks/cyclegan_step.py            # a table of times, ratios and memory
-    python benchmarks/cyclegan_step.py --check    # do all of them compute the same?
-
-Each contestant lives in a process of its own and waits there until it is asked for a few iterations, so that
-thread pools don't fight and all of them meet the same weather on a busy machine.
+pip install ".[bench]"
+python benchmarks/cyclegan_step.py            # a table of times, ratios and memory
+python benchmarks/cyclegan_step.py --check    # do all of them compute the same?
 """
 
 import argparse
 import json
-import multiprocessing
 import os
-import platform
-import statistics
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import race
 
-OURS = "tfsergan"
 TOLERANCE = 1e-8  # of an updated weight in float64; Adam moves one by some 2e-4 an update
-WARM_UP = 2  # iterations: the first one traces and compiles
 
 
 @dataclass(frozen=True)
@@ -146,107 +136,10 @@ def compiled_torch_step(setup: Setup) -> tuple[Callable, Callable]:
     return torch_step(setup, compiled=True)
 
 
-CONTESTANTS = {OURS: tfsergan_step, "PyTorch eager": torch_step, "torch.compile": compiled_torch_step}
-
-
-# --- Processes ---------------------------------------------------------------------------------------------
-
-
-def serve(name: str, setup: Setup, pipe) -> None:
-    """A contestant's process: builds its model, then answers requests until the parent ends it."""
-    try:
-        step, weights = CONTESTANTS[name](setup)
-        answers = {
-            "time": lambda iterations: time_iterations(step, iterations),
-            "weights": weights,
-            "memory": peak_memory,
-        }
-        while True:
-            what, *arguments = pipe.recv()
-            pipe.send(answers[what](*arguments))
-    except EOFError:  # the parent is gone
-        pass
-    except Exception as error:
-        lines = str(error).strip().splitlines() or [""]
-        pipe.send(RuntimeError(f"{type(error).__name__}: {lines[0]}"))
-
-
-def time_iterations(step: Callable, iterations: int) -> tuple[float, float]:
-    """Seconds an iteration on the clock, and of processor time summed over threads."""
-    clock, processor = time.perf_counter(), time.process_time()
-    for _ in range(iterations):
-        step()
-    clock, processor = time.perf_counter() - clock, time.process_time() - processor
-    return clock / iterations, processor / iterations
-
-
-def peak_memory() -> float:
-    """The most memory that this process ever held, in MiB."""
-    import resource
-
-    unit = 1 if platform.system() == "Darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-class Contestant:
-    """The parent's end of a contestant's process."""
-
-    def __init__(self, name: str, setup: Setup):
-        context = multiprocessing.get_context("spawn")
-        self.name = name
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=serve, args=(name, setup, other), daemon=True)
-        self.process.start()
-        other.close()
-
-    def ask(self, *request):
-        """What its process answers.
-
-        Raises:
-            SystemExit: it failed, with its reason.
-        """
-        try:
-            self.pipe.send(request)
-            answer = self.pipe.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise SystemExit(f"{self.name}: its process was ended from outside; is memory short?") from None
-        if isinstance(answer, RuntimeError):
-            hint = " (it needs a C++ compiler)" if self.name == "torch.compile" else ""
-            raise SystemExit(f"{self.name}{hint}: {answer}")
-        return answer
-
-    def close(self) -> None:
-        self.pipe.close()  # its process reads the end of the pipe and stops
-        self.process.join(timeout=10)
+CONTESTANTS = {race.OURS: tfsergan_step, "PyTorch eager": torch_step, "torch.compile": compiled_torch_step}
 
 
 # --- The two uses ------------------------------------------------------------------------------------------
-
-
-def measure(setup: Setup, rounds: int, iterations: int) -> dict:
-    """Times every contestant in turn, `rounds` times; all figures, each contestant's by its name."""
-    contestants = []
-    for name in CONTESTANTS:
-        say(f"{name}: starting")
-        contestants.append(Contestant(name, setup))
-        contestants[-1].ask("time", WARM_UP)
-    times = {name: [] for name in CONTESTANTS}
-    for i in range(rounds):
-        say(f"round {i + 1} of {rounds}")
-        for contestant in contestants:
-            times[contestant.name].append(contestant.ask("time", iterations))
-    figures = {}
-    for contestant in contestants:
-        clock, processor = (list(column) for column in zip(*times[contestant.name], strict=True))
-        ratios = [ours[0] / theirs for ours, theirs in zip(times[OURS], clock, strict=True)]
-        figures[contestant.name] = {
-            "seconds": clock,
-            "processor_seconds": processor,
-            "ratios": ratios,
-            "peak_memory_mib": contestant.ask("memory"),
-        }
-        contestant.close()
-    return figures
 
 
 def check(setup: Setup) -> bool:
@@ -258,19 +151,21 @@ def check(setup: Setup) -> bool:
     before = dict(setup.weights())
     after = {}
     for name in CONTESTANTS:
-        say(f"{name}: one iteration")
-        contestant = Contestant(name, setup)
+        race.say(f"{name}: one iteration")
+        contestant = race.Contestant(name, CONTESTANTS[name], setup)
         contestant.ask("time", 1)
         after[name] = contestant.ask("weights")
         contestant.close()
-    moved = max(largest_difference(before[network], after[OURS][network]) for network in before)
+    moved = max(largest_difference(before[network], after[race.OURS][network]) for network in before)
     print(f"Largest change of a weight in one iteration: {moved:.1e}; largest difference after it:")
     differences = {}
     for name in list(CONTESTANTS)[1:]:
-        each = {network: largest_difference(after[OURS][network], after[name][network]) for network in before}
+        each = {
+            network: largest_difference(after[race.OURS][network], after[name][network]) for network in before
+        }
         differences[name] = max(each.values())
         parts = ", ".join(f"{network} {difference:.1e}" for network, difference in each.items())
-        print(f"  {OURS} - {name}: {differences[name]:.1e} ({parts})")
+        print(f"  {race.OURS} - {name}: {differences[name]:.1e} ({parts})")
     same = max(differences.values()) <= TOLERANCE
     print(f"{'The same' if same else 'NOT the same'} within {TOLERANCE:g}.")
     return same
@@ -278,38 +173,6 @@ def check(setup: Setup) -> bool:
 
 def largest_difference(a: list[np.ndarray], b: list[np.ndarray]) -> float:
     return max(float(np.abs(x.reshape(y.shape) - y).max()) for x, y in zip(a, b, strict=True))
-
-
-def table(figures: dict) -> str:
-    """A Markdown table, a row a contestant."""
-    lines = [
-        "| | s an iteration, median | min-max | ours / this, median of rounds | processor s | peak MiB |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for name, row in figures.items():
-        seconds = row["seconds"]
-        lines.append(
-            f"| {name} | {statistics.median(seconds):.3f} | {min(seconds):.3f}-{max(seconds):.3f} "
-            f"| {statistics.median(row['ratios']):.2f} | {statistics.median(row['processor_seconds']):.3f} "
-            f"| {row['peak_memory_mib']:.0f} |"
-        )
-    return "\n".join(lines)
-
-
-def machine() -> dict:
-    """What a reader needs to judge the figures."""
-    packages = {name: version(name) for name in ("tensorflow", "keras", "torch", "numpy")}
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {"cores": cores(), "load": load, "python": platform.python_version(), **packages}
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def say(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 def arguments() -> argparse.Namespace:
@@ -322,7 +185,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=64, help="vectors of each emotion (default 64)")
     parser.add_argument("--features", type=int, default=1582, help="of a vector (default 1582)")
     parser.add_argument("--lambda-cls", type=float, default=2.0, help="0 leaves C out (default 2)")
-    parser.add_argument("--threads", type=int, default=cores(), help="of each process (default: all cores)")
+    parser.add_argument(
+        "--threads", type=int, default=race.cores(), help="of each process (default: all cores)"
+    )
     parser.add_argument("--check", action="store_true", help="compare one iteration's weights, time nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measured figure there")
     chosen = parser.parse_args()
@@ -341,10 +206,10 @@ def main() -> None:
     if args.check:
         raise SystemExit(not check(Setup(**sizes, dropout=0.0, classifier_dropout=0.0, dtype="float64")))
     setup = Setup(**sizes)
-    figures, about = measure(setup, args.rounds, args.iterations), machine()
+    figures, about = race.measure(CONTESTANTS, setup, args.rounds, args.iterations), race.machine()
     print(", ".join(f"{name} {value}" for name, value in sizes.items()))
     print(", ".join(f"{name} {value}" for name, value in about.items()), end="\n\n")
-    print(table(figures))
+    print(race.table(figures))
     if args.json:
         record = {"setup": asdict(setup), "machine": about, "contestants": figures}
         args.json.write_text(json.dumps(record, indent=2) + "\n")
