@@ -139,14 +139,14 @@ class Sample(keras.Model):
         self.decoder_map = decoder_map
         self.built = True
 
-    def call(self, emotion: tf.Tensor, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def call(self, emotion: tf.Tensor, n: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         classes, m = self.decoder_map["classes"], self.decoder_map
         known = tf.equal(tf.constant(classes), emotion)
         tf.debugging.assert_equal(tf.reduce_any(known), True, f"emotion is one of {', '.join(classes)}")
         index = tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
         z = tf.random.stateless_normal((n, self.adan.latent), tf.stack([seed, index]))
         vectors = self.adan.decoder_R(self.adan.generate(tf.fill((n,), index), z), training=False)
-        return tf.gather(vectors, m["position"], axis=1) * m["scale"] + m["offset"]
+        return {"features": tf.gather(vectors, m["position"], axis=1) * m["scale"] + m["offset"]}
 
 
 def save_decoder_map(
