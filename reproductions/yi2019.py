@@ -4,8 +4,9 @@ For each fold and repeat: train an ADAN on the training utterances, let it make 
 and DNNs on real, synthetic and both; beside it the same with duplicated, noisy and SMOTE vectors.
 """
 
+import gc
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,11 @@ def reproduce(run: Run, tables: Collection[int]) -> None:
     if run.has("acted") and {1, 5} & set(tables):
         for fold in chosen_folds(run, "acted"):
             acted(run, FoldVectors(run, "acted", fold), tables)
+            gc.collect()  # models are cycles; a fold's are some gigabytes
     if run.has("dialogue") and {2, 3, 4, 5} & set(tables):
         for fold in chosen_folds(run, "dialogue"):
             dialogue(run, FoldVectors(run, "dialogue", fold, part="improvised"), tables)
+            gc.collect()
     draw(run)
 
 
@@ -181,6 +184,7 @@ class FoldVectors:
         self.name = f"{role}-{fold.name}"
         self.folder = run.folder / "models" / self.name
         self.epochs: dict[int, int] = {}  # of the ADAN of each repeat
+        self.synthesized: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by the ADAN of each repeat
         for rows, which in ((fold.train, "training"), (fold.test, "test")):
             if not self.rows(rows, part).size:
                 raise TfserganError(
@@ -201,7 +205,6 @@ class FoldVectors:
     def test(self, column: str) -> Corpus:
         return self.corpus.select(self.rows(self.fold.test, column))
 
-    @lru_cache(2)  # noqa: B019  the columns of one fold; those of the fold before are dropped
     def real(self, column: str, repeat: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Real training vectors (n, D) and emotions (n,), the same for every repeat."""
         rows = self.rows(self.fold.train, column)
@@ -237,13 +240,15 @@ class FoldVectors:
             ),
         }[method]
 
-    @lru_cache(5)  # noqa: B019  the repeats of one fold
     def adan(self, repeat: int) -> tuple[np.ndarray, np.ndarray]:
         """The synthetic sets of ADAN, trained when first asked for (sec. III-D), and their emotions."""
-        sampler = self.trained_sampler(repeat)
-        self.epochs[repeat] = sampler.epochs_
-        labels = np.tile(self.real(self.part)[1], self.run.settings[f"{self.role}.copies"])
-        return sampler.sample(labels, self.run.seed_of(self.name, "sample", repeat)), labels
+        if repeat not in self.synthesized:
+            sampler = self.trained_sampler(repeat)
+            self.epochs[repeat] = sampler.epochs_
+            labels = np.tile(self.real(self.part)[1], self.run.settings[f"{self.role}.copies"])
+            vectors = sampler.sample(labels, self.run.seed_of(self.name, "sample", repeat))
+            self.synthesized[repeat] = vectors, labels
+        return self.synthesized[repeat]
 
     def trained_sampler(self, repeat: int) -> ADANSampler:
         sampler = self.sampler("ADAN", self.part, repeat)
