@@ -60,7 +60,7 @@ KNOWN = {
         "https://zenodo.org/record/1188976",
     ),
     "cmu_mosei": KnownCorpus(
-        "cross: English video monologues, six emotion ratings, 23 453 segments",
+        "cross: English video monologues, six emotion ratings, 23 259 segments",
         "research use",
         "http://multicomp.cs.cmu.edu/resources/cmu-mosei-dataset/",
     ),
@@ -133,8 +133,10 @@ class Found:
         folder = self.built_in(root)
         return (folder / prepared.SOURCES).is_file() and prepared.is_current(folder, self.digest())
 
-    def make_builder(self, root: Path, allow_partial: bool = False, jobs: int | None = None):
-        """Its TFDS builder.
+    def make_builder(
+        self, root: Path, allow_partial: bool = False, jobs: int | None = None, beam: str | None = None
+    ):
+        """Its TFDS builder; the arguments are those of `corpora.prepare`.
 
         Raises:
             UsageError: the builder does not have the feature set.
@@ -144,6 +146,7 @@ class Found:
         module = importlib.import_module(f"tfsergan.datasets.{self.builder}.{self.builder}_dataset_builder")
         builder = module.Builder(config=self._config(module), data_dir=root)
         builder.allow_partial = allow_partial
+        builder.beam = beam
         if jobs:
             builder.jobs = jobs
         return builder

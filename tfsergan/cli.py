@@ -218,21 +218,33 @@ def data_check(
 @click.option(
     "--jobs", type=click.IntRange(1), help="Processes that extract features.  [default: one a core]"
 )
+@click.option("--beam", metavar="OPTIONS", help="Extract as an Apache Beam pipeline with these options.")
 @click.option("--allow-partial", is_flag=True, help="Take a corpus that is not whole as it is.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
 def data_prepare(name: str, features: tuple[str, ...], quiet: bool, **options: Any) -> None:
     """Check a corpus, extract its features and build its TFDS data set; done once.
 
-    NAME is a folder of --manual-dir, or demo/labelled, demo/source, demo/cross.
+    NAME is a folder of --manual-dir, or demo/labelled, demo/source, demo/cross. Killed half-way, the same command
+    goes on: what was extracted is kept, by content, in feature_cache in --data-dir.
 
     \b
       tfsergan data prepare emodb --manual-dir CORPORA --features is10 --features logmel
+
+    --beam gives the same features. Its workers, here or on other machines, need tfsergan with its extractors, and
+    see --manual-dir and --data-dir under the same paths:
+
+    \b
+      tfsergan data prepare tedlium --beam "--direct_num_workers=4 --direct_running_mode=multi_processing"
+      tfsergan data prepare tedlium --beam "--runner=FlinkRunner --flink_master=HOST:8081"
     """
     import time
 
     from tfsergan import display
+    from tfsergan.features import beam
 
+    if options["beam"] is not None:
+        beam.require()
     for feature_set in features:
         began = time.monotonic()
         with display.shown(quiet) as report:
@@ -250,6 +262,7 @@ def prepare(
     data_dir: Path | None,
     allow_partial: bool,
     jobs: int | None,
+    beam: str | None,
     report: "Report",
 ) -> bool:
     """Prepares one feature set of a corpus, and tells whether there was anything to do.
@@ -272,7 +285,9 @@ def prepare(
                     "that, or prepare what is there with --allow-partial."
                 )
         display.import_tensorflow()
-    return corpora.prepare(name, features, **folders, allow_partial=allow_partial, jobs=jobs, report=report)
+    return corpora.prepare(
+        name, features, **folders, allow_partial=allow_partial, jobs=jobs, beam=beam, report=report
+    )
 
 
 def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:

@@ -1,9 +1,6 @@
-import importlib.util
 import json
 import math
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,12 +13,7 @@ from tfsergan.datasets.cmu_mosei import dummy_data, layout
 from tfsergan.datasets.dummy_audio import write_wav
 from tfsergan.errors import TfserganError
 
-tfds = pytest.importorskip("tensorflow_datasets")
-
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-needs_extra = pytest.mark.skipif(
-    not importlib.util.find_spec("soundfile"), reason="soundfile is an optional extra"
-)
 
 
 @pytest.fixture
@@ -294,15 +286,8 @@ def test_what_is_missing_is_said(folder):
 # ---- the builder ----------------------------------------------------------------------------------------
 
 
-@needs_extra
-def test_audio_examples(folder, tmp_path):
-    from tfsergan.datasets.cmu_mosei.cmu_mosei_dataset_builder import Builder
-
-    builder = Builder(data_dir=tmp_path / "data", config="audio")
-    builder.jobs, builder.allow_partial = 1, True
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder.parent))
-    data = tfds.as_numpy(builder.as_dataset(split="labelled"))
-    found = {example["utterance"].decode(): example for example in data}
+def test_audio_examples(folder, build_audio):
+    found = build_audio("cmu_mosei", folder.parent)
     example = found["-dummy_One11_1"]
     assert example["speaker"] == example["session"] == b"-dummy_One11"
     assert example["emotion"] == b"sadness"
@@ -312,15 +297,3 @@ def test_audio_examples(folder, tmp_path):
         **{"-dummy_One11_0": 8000, "-dummy_One11_1": 9600, "-dummy_One11_2": 10_400},
         **{"123456_0": 12_800, "123456_1": 12_000},
     }
-
-
-def test_description_and_dummy_data_from_the_command_line(tmp_path):
-    from tensorflow_datasets.core.dataset_metadata import valid_tags
-
-    from tfsergan.datasets.cmu_mosei.cmu_mosei_dataset_builder import Builder
-
-    metadata = Builder.get_metadata()
-    assert "Bagher Zadeh" in metadata.citation
-    assert set(metadata.tags) <= set(valid_tags())
-    subprocess.run([sys.executable, "-m", dummy_data.__name__, tmp_path / "cmu_mosei"], check=True)
-    assert len(layout.scan(tmp_path / "cmu_mosei").utterances) == 5
