@@ -124,7 +124,11 @@ class Scan:
         lines += [f"  {problem}" for problem in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
             lines.append(f"  and {len(self.problems) - SHOWN} more problems")
-        otherwise = ", or take it as it is with --allow-partial" if self.utterances else ""
+        otherwise = (
+            ", or take it as it is with --allow-partial (in Python, allow_partial=True)"
+            if self.utterances
+            else ""
+        )
         lines.append(f"`tfsergan data check {self.corpus}` shows all of it. Complete the corpus{otherwise}.")
         raise TfserganError("\n".join(lines))
 

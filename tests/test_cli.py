@@ -101,7 +101,7 @@ def test_papers(tfsergan):
         (("bao2019", "--set", "batch_size=many"), r"--set batch_size=many: expected a value like 64"),
         (("bao2019", "--set", "batch_size"), r"--set batch_size: expected KEY=VALUE"),
         (("bao2019", "--set", "folds=1", "--set", "folds=2"), r"--set folds is given twice"),
-        (("bao2019", "--manual-dir", "nowhere"), r"nowhere \(--manual-dir\) does not exist"),
+        (("bao2019", "--manual-dir", "nowhere"), r"nowhere does not exist: create it"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

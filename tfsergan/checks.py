@@ -280,9 +280,8 @@ def _nothing(found: Found, scan: Scan) -> list[Problem]:
     if scan.utterances:
         return []
     expected = catalogue.layout_of(found.builder).LAYOUT
-    return [
-        Problem(MISSING, found.where, f"has not one utterance of the layout that is expected: {expected}")
-    ]
+    what = f"has not one utterance of the expected layout, {expected}; see {catalogue.readme(found.builder)}"
+    return [Problem(MISSING, found.where, what)]
 
 
 def _compare_sums(found: Found, jobs: int | None, report: Report) -> tuple[tuple[str, ...], list[Problem]]:

@@ -207,6 +207,9 @@ def data_check(
         content = json.dumps([check.as_dict(allow_partial) for check in done], indent=1, ensure_ascii=False)
         files.write_atomically(json_file, content.encode())
     if not all(check.is_right(allow_partial) for check in done):
+        click.echo(
+            "Complete or mend what is red, or take what is there: `tfsergan data prepare NAME --allow-partial`."
+        )
         sys.exit(1)
 
 
@@ -412,7 +415,7 @@ def load_corpora(
     """The corpus of each role, or the error that says that it is not there.
 
     Raises:
-        CorpusNotFound: one that every table needs, or all of them.
+        CorpusNotFound: the labelled one, without which nothing is measured, or all of them.
         TfserganError: one feature set has other columns in another corpus.
     """
     from tfsergan import corpora
@@ -431,7 +434,7 @@ def load_corpora(
                 report=report,
             )
         except CorpusNotFound as error:
-            if all(role in table.needs for table in paper.tables):
+            if role == "labelled":
                 raise
             loaded[role] = error
     found = [(role, corpus) for role, corpus in loaded.items() if not isinstance(corpus, CorpusNotFound)]
