@@ -8,6 +8,15 @@ import pytest
 
 
 @pytest.fixture
+def corpus(request, tmp_path) -> Path:
+    """The dummy tree of the corpus that a test file is named after, in a folder of corpora."""
+    name = request.path.stem.removeprefix("test_")
+    folder = tmp_path / "corpora" / name
+    importlib.import_module(f"tfsergan.datasets.{name}.dummy_data").write(folder)
+    return folder
+
+
+@pytest.fixture
 def build_audio(tmp_path) -> Callable:
     """`build_audio("emodb", manual_dir)`: the examples of a builder's config "audio" by utterance.
 

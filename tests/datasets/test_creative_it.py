@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfsergan.datasets.creative_it import dummy_data, layout
+from tfsergan.datasets.creative_it import layout
 from tfsergan.datasets.label_files import read_lines
 from tfsergan.datasets.layout import Scan, Utterance
 from tfsergan.errors import TfserganError
@@ -166,13 +166,6 @@ def test_a_table_needs_its_columns(lines):
 
 
 # ---- the folder -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    folder = tmp_path / "corpora" / "creative_it"
-    dummy_data.write(folder)
-    return folder
 
 
 def kinds(scan):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfsergan.datasets.iemocap import dummy_data, layout
+from tfsergan.datasets.iemocap import layout
 from tfsergan.datasets.label_files import read_lines
 from tfsergan.errors import TfserganError
 
@@ -207,13 +207,6 @@ def test_any_transcription_is_read(lines):
 
 
 # ---- the folder -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    folder = tmp_path / "corpora" / "iemocap"
-    dummy_data.write(folder)
-    return folder
 
 
 @pytest.fixture

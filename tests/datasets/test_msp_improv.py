@@ -214,13 +214,6 @@ def test_time_is_linear_in_the_length_of_file_and_line(n):
 # ---- the folder -----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    folder = tmp_path / "corpora" / "msp_improv"
-    dummy_data.write(folder)
-    return folder
-
-
 def kinds(scan):
     return Counter(problem.kind for problem in scan.problems)
 

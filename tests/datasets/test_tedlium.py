@@ -13,15 +13,8 @@ from tfsergan.errors import TfserganError
 LINE = "Ada_2009 1 Ada_2009 0.3 0.9 <o,f0,male> the first talk"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "corpora" / "tedlium"
-    dummy_data.write(folder)
-    return folder
-
-
-def stm(folder):
-    return folder / "TEDLIUM_release2" / "train" / "stm" / "AdaExample_2009.stm"
+def stm(corpus):
+    return corpus / "TEDLIUM_release2" / "train" / "stm" / "AdaExample_2009.stm"
 
 
 # ---- lines ----------------------------------------------------------------------------------------------
@@ -136,8 +129,8 @@ def test_any_header_is_judged(junk, place):
 # ---- the folder -----------------------------------------------------------------------------------------
 
 
-def test_the_dummy_tree_has_five_segments_of_two_talks(folder):
-    scan = layout.scan(folder)
+def test_the_dummy_tree_has_five_segments_of_two_talks(corpus):
+    scan = layout.scan(corpus)
     assert scan.counts == {"utterances": 5, "speakers": 2, "sessions": 2}
     assert scan.problems == ()
     assert scan.differences() == {"utterances": (5, 92_973)}
@@ -145,25 +138,25 @@ def test_the_dummy_tree_has_five_segments_of_two_talks(folder):
     assert {u.emotion for u in scan.utterances} == {""}
 
 
-def test_the_parts_may_lie_right_in_the_folder(folder):
-    found = [u.id for u in layout.scan(folder).utterances]
-    release = folder / "TEDLIUM_release2"
-    (release / "train").rename(folder / "train")
-    assert [u.id for u in layout.scan(folder).utterances] == found
-    assert [u.id for u in layout.scan(folder / "train").utterances] == found
+def test_the_parts_may_lie_right_in_the_folder(corpus):
+    found = [u.id for u in layout.scan(corpus).utterances]
+    release = corpus / "TEDLIUM_release2"
+    (release / "train").rename(corpus / "train")
+    assert [u.id for u in layout.scan(corpus).utterances] == found
+    assert [u.id for u in layout.scan(corpus / "train").utterances] == found
 
 
-def test_crlf_is_read_alike(folder):
-    found = [(u.id, u.text) for u in layout.scan(folder).utterances]
-    stm(folder).write_bytes(b"\xef\xbb\xbf" + stm(folder).read_bytes().replace(b"\n", b"\r\n"))
-    assert [(u.id, u.text) for u in layout.scan(folder).utterances] == found
+def test_crlf_is_read_alike(corpus):
+    found = [(u.id, u.text) for u in layout.scan(corpus).utterances]
+    stm(corpus).write_bytes(b"\xef\xbb\xbf" + stm(corpus).read_bytes().replace(b"\n", b"\r\n"))
+    assert [(u.id, u.text) for u in layout.scan(corpus).utterances] == found
 
 
-def test_faults_are_problems_with_their_place(folder):
-    text = stm(folder).read_text()
-    stm(folder).write_text("\n" + text + "Ada 1\n")
-    (folder / "TEDLIUM_release2/train/sph/BobExample_2010.sph").unlink()
-    scan = layout.scan(folder)
+def test_faults_are_problems_with_their_place(corpus):
+    text = stm(corpus).read_text()
+    stm(corpus).write_text("\n" + text + "Ada 1\n")
+    (corpus / "TEDLIUM_release2/train/sph/BobExample_2010.sph").unlink()
+    scan = layout.scan(corpus)
     assert len(scan.utterances) == 2
     assert [(p.kind, p.where.rpartition("/")[2]) for p in scan.problems] == [
         ("unreadable", "AdaExample_2009.stm, line 5"),
@@ -173,24 +166,24 @@ def test_faults_are_problems_with_their_place(folder):
 
 
 @pytest.mark.parametrize("content", [b"\0", LINE.encode("utf-16-le")])
-def test_a_file_that_is_no_text_is_a_problem(folder, content):
-    stm(folder).write_bytes(content)
-    (problem,) = layout.scan(folder).problems
-    assert (problem.kind, problem.where) == ("unreadable", str(stm(folder)))
+def test_a_file_that_is_no_text_is_a_problem(corpus, content):
+    stm(corpus).write_bytes(content)
+    (problem,) = layout.scan(corpus).problems
+    assert (problem.kind, problem.where) == ("unreadable", str(stm(corpus)))
 
 
-def test_links_in_a_circle_are_problems(folder):
-    sph = folder / "TEDLIUM_release2/train/sph/AdaExample_2009.sph"
-    for path in (stm(folder), sph):
+def test_links_in_a_circle_are_problems(corpus):
+    sph = corpus / "TEDLIUM_release2/train/sph/AdaExample_2009.sph"
+    for path in (stm(corpus), sph):
         path.unlink()
         path.symlink_to(path)
-    assert {p.where for p in layout.scan(folder).problems} == {str(stm(folder))}
+    assert {p.where for p in layout.scan(corpus).problems} == {str(stm(corpus))}
 
 
-def test_a_segment_that_is_there_twice_is_refused(folder):
-    stm(folder).write_text(stm(folder).read_text() * 2)
+def test_a_segment_that_is_there_twice_is_refused(corpus):
+    stm(corpus).write_text(stm(corpus).read_text() * 2)
     with pytest.raises(TfserganError, match="AdaExample_2009-0000300-0000900' is there twice"):
-        layout.scan(folder)
+        layout.scan(corpus)
 
 
 def test_time_grows_with_the_number_of_lines(tmp_path):
@@ -217,8 +210,8 @@ def test_a_cut_file_gives_whole_segments_or_a_problem(tmp_path_factory, kept):
 # ---- the builder ----------------------------------------------------------------------------------------
 
 
-def test_audio_examples(folder, build_audio):
-    found = build_audio("tedlium", folder.parent)
+def test_audio_examples(corpus, build_audio):
+    found = build_audio("tedlium", corpus.parent)
     example = found["BobExample_2010-0000500-0001100"]
     assert example["speaker"] == example["session"] == b"BobExample_2010"
     assert example["gender"] == b"female"
