@@ -275,5 +275,7 @@ def test_recordings_are_compared_with_the_digests_that_came_with_them(tmp_path):
 
 def test_audio_in_other_places_is_told_with_the_layout(tmp_path):
     write_sound(tmp_path / "iemocap" / "Session1" / "Ses01F_impro01_F000.wav")
-    (problem,) = only(tmp_path, "iemocap").problems
+    check = only(tmp_path, "iemocap")
+    (problem,) = check.problems
     assert "iemocap/IEMOCAP_full_release/Session*/ with dialog/EmoEvaluation/*.txt" in problem.what
+    assert not check.is_right(allow_partial=True)
