@@ -221,7 +221,11 @@ def data_check(
 @click.option(
     "--jobs", type=click.IntRange(1), help="Processes that extract features.  [default: one a core]"
 )
-@click.option("--beam", metavar="OPTIONS", help="Extract as an Apache Beam pipeline with these options.")
+@click.option(
+    "--beam",
+    metavar="OPTIONS",
+    help="Extract as an Apache Beam pipeline with these options; needs the extra `distributed`.",
+)
 @click.option("--allow-partial", is_flag=True, help="Take a corpus that is not whole as it is.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
@@ -234,12 +238,11 @@ def data_prepare(name: str, features: tuple[str, ...], quiet: bool, **options: A
     \b
       tfsergan data prepare emodb --manual-dir CORPORA --features is10 --features logmel
 
-    --beam gives the same features. Its workers, here or on other machines, need tfsergan with its extractors, and
-    see --manual-dir and --data-dir under the same paths:
+    --beam gives the same features. Its workers, here or (with --runner=... among OPTIONS) on other machines, need
+    tfsergan with its extractors, and see --manual-dir and --data-dir under the same paths:
 
     \b
       tfsergan data prepare tedlium --beam "--direct_num_workers=4 --direct_running_mode=multi_processing"
-      tfsergan data prepare tedlium --beam "--runner=FlinkRunner --flink_master=HOST:8081"
     """
     import time
 

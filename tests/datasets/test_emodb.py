@@ -19,14 +19,6 @@ from tfsergan.datasets.emodb import emodb_dataset_builder as emodb  # noqa: E402
 from tfsergan.datasets.emodb.dummy_data import NAMES  # noqa: E402
 
 
-def write_silence(path: Path):
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes(16_000))
-
-
 @pytest.fixture
 def manual_dir(tmp_path):
     dummy_data.write(tmp_path / "corpora" / "emodb")
@@ -147,7 +139,7 @@ def test_another_sample_rate_is_resampled(tmp_path, manual_dir):
 def test_silence_is_refused_by_name(tmp_path, manual_dir, features):
     if features == "logmel":
         pytest.importorskip("kaldi_native_fbank")
-    write_silence(manual_dir / "emodb" / "wav" / "10a01Na.wav")
+    write_wav(manual_dir / "emodb" / "wav" / "10a01Na.wav", pitch=0)
     with pytest.raises(TfserganError, match=r"1 of 6 recordings.*\n.*10a01Na\.wav: is silent"):
         build(tmp_path, manual_dir, features)
 
