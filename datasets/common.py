@@ -138,20 +138,25 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             metadata=tfds.core.MetadataDict(),
         )
 
+    @property
+    def corpus(self) -> str:
+        """The name of the corpus, and of its folder in the manual directory."""
+        return self.name
+
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        scan = self.scan(corpus_folder(dl_manager, self.name, self.LAYOUT))
-        if not scan.utterances:
+        scan = self.scan(corpus_folder(dl_manager, self.corpus, self.LAYOUT))
+        if not (scan.utterances or scan.problems):
             raise CorpusNotFound(
-                f"The corpus {self.name} was not found: {scan.folder} holds none of {self.LAYOUT}."
+                f"The corpus {self.corpus} was not found: {scan.folder} holds none of {self.LAYOUT}."
             )
-        if not self.allow_partial:
+        if not (self.allow_partial and scan.utterances):
             scan.require_whole()
         return {self.split: self._generate_examples(scan.utterances)}
 
     def _generate_examples(
         self, utterances: Sequence[layout.Utterance]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        return self._examples(utterances, layout.read, self.name)
+        return self._examples(utterances, layout.read, self.corpus)
 
     def _examples(
         self,

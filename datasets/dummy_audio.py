@@ -9,7 +9,7 @@ RATE = 16_000  # Hz
 
 
 def buzz(pitch: float = 150.0, seconds: float = 0.3, rate: int = RATE) -> np.ndarray:
-    """A tone of `pitch` Hz with five harmonics: (seconds * rate,) int16."""
+    """A tone of `pitch` Hz with five harmonics: (seconds * rate,) int16; silence, if the pitch is 0."""
     time = np.arange(round(seconds * rate)) / rate
     samples = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
     return (8000 * samples).astype(np.int16)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from tfsergan.datasets.layout import EXTRA, MISLABELLED, MISSING, UNREADABLE, Problem, Utterance
 from tfsergan.errors import TfserganError
@@ -13,6 +14,9 @@ from tfsergan.errors import TfserganError
 SHOWN = 60  # characters of a line that is complained of
 
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+Parsed = TypeVar("Parsed")
 
 
 class Fault(Exception):
@@ -49,6 +53,8 @@ def read_lines(path: Path, whole: bool = False) -> list[str]:
     """
     try:
         content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise TfserganError(f"{path}: is not there: copy it from the archive.") from error
     except OSError as error:
         raise TfserganError(
             f"{path}: cannot be read ({error.strerror}): check the file and its permissions."
@@ -80,17 +86,24 @@ def lines_or_problem(path: Path, problems: list[Problem], whole: bool = False) -
 
 
 def parse_lines(
-    lines: Iterable[str], where: str, parse: Callable[[str], Utterance]
-) -> tuple[list[Utterance], list[Problem]]:
-    """The utterance of every line that is not blank; `parse` raises `Fault` for one that has a fault."""
-    utterances, problems = [], []
+    lines: Iterable[str], where: str, parse: Callable[[str], Parsed | None]
+) -> tuple[list[Parsed], list[Problem]]:
+    """What every line that is not blank says.
+
+    Args:
+        lines: of the file.
+        where: the file, for messages.
+        parse: reads a line; None for one to leave out; raises `Fault` for one that has a fault.
+    """
+    found, problems = [], []
     for number, line in enumerate(map(str.strip, lines), start=1):
         try:
-            if line:
-                utterances.append(parse(line))
+            parsed = parse(line) if line else None
         except Fault as fault:
             problems.append(Problem(fault.kind, f"{where}, line {number}", fault.what))
-    return utterances, problems
+        else:
+            found += [] if parsed is None else [parsed]
+    return found, problems
 
 
 def parse_blocks(

@@ -124,10 +124,12 @@ class Scan:
         lines += [f"  {problem}" for problem in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
             lines.append(f"  and {len(self.problems) - SHOWN} more problems")
-        lines.append(
-            f"`tfsergan data check {self.corpus}` shows all of it. Complete the corpus, or take it as it is with "
-            "--allow-partial."
+        otherwise = (
+            ", or take it as it is with --allow-partial (in Python, allow_partial=True)"
+            if self.utterances
+            else ""
         )
+        lines.append(f"`tfsergan data check {self.corpus}` shows all of it. Complete the corpus{otherwise}.")
         raise TfserganError("\n".join(lines))
 
 

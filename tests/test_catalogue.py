@@ -100,9 +100,9 @@ def test_the_next_command_is_check_where_there_is_something(manual_dir):
         catalogue.find("empty", "is10", manual_dir)
 
 
-def test_a_layout_without_the_set_says_which_it_has(manual_dir, tmp_path):
+def test_a_layout_without_the_set_says_which_it_has(manual_dir):
     with pytest.raises(TfserganError, match=r"emodb has no features 'toy': it has .*is10"):
-        catalogue.find("emodb", "toy", manual_dir).make_builder(tmp_path)
+        catalogue.find("emodb", "toy", manual_dir)
 
 
 def test_audio_is_found_behind_links_and_circles_end(tmp_path):

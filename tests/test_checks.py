@@ -1,5 +1,6 @@
 """Checks of corpora: counts beside published ones, and every kind of problem by name."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tfsergan import checks, manifests
+from tfsergan.datasets import sums
 from tfsergan.datasets.layout import MISLABELLED, MISSING, UNREADABLE, Problem, Scan, Utterance
 from tfsergan.errors import CorpusNotFound, UsageError
 
@@ -253,3 +255,27 @@ def test_what_cannot_be_checked(tmp_path):
         checks.check("iemocop", tmp_path)
     with pytest.raises(UsageError, match="The demo corpus is synthesised"):
         checks.check("demo/labelled", tmp_path)
+
+
+def test_recordings_are_compared_with_the_digests_that_came_with_them(tmp_path):
+    wav = tmp_path / "emodb" / "wav"
+    for name in ("03a01Wa", "03a02Nc"):
+        write_sound(wav / f"{name}.wav")
+    digests = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  wav/{path.name}\n" for path in wav.iterdir()
+    ]
+    (tmp_path / "emodb" / "SHA256SUMS").write_text("".join(digests))
+    assert only(tmp_path).notes == ("2 of 2 files are those that SHA256SUMS lists",)
+    write_sound(wav / "03a02Nc.wav", seconds=0.4)
+    check = only(tmp_path)
+    assert names(check.by_kind()[sums.CHANGED]) == ["03a02Nc.wav"]
+    assert "1 of 2 files" in check.notes[0]
+    assert not check.is_right(allow_partial=True)
+
+
+def test_audio_in_other_places_is_told_with_the_layout(tmp_path):
+    write_sound(tmp_path / "iemocap" / "Session1" / "Ses01F_impro01_F000.wav")
+    check = only(tmp_path, "iemocap")
+    (problem,) = check.problems
+    assert "iemocap/IEMOCAP_full_release/Session*/ with dialog/EmoEvaluation/*.txt" in problem.what
+    assert not check.is_right(allow_partial=True)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from tfsergan import _toml, cli, results
+from tfsergan.datasets.dummy_audio import write_wav
 from tfsergan.errors import TfserganError
 
 IS10 = (resources.files("tfsergan.features") / "is10_names.txt").read_text(encoding="utf-8").split()
@@ -101,7 +101,7 @@ def test_papers(tfsergan):
         (("bao2019", "--set", "batch_size=many"), r"--set batch_size=many: expected a value like 64"),
         (("bao2019", "--set", "batch_size"), r"--set batch_size: expected KEY=VALUE"),
         (("bao2019", "--set", "folds=1", "--set", "folds=2"), r"--set folds is given twice"),
-        (("bao2019", "--manual-dir", "nowhere"), r"nowhere \(--manual-dir\) does not exist"),
+        (("bao2019", "--manual-dir", "nowhere"), r"nowhere does not exist: create it"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -223,7 +223,7 @@ def test_exit_codes_of_the_real_command():
 
 
 def test_an_interrupt_says_how_to_go_on():
-    code = "import time, tfsergan.cli as c, tfsergan.papers as p\np.names = lambda: (print(flush=True), time.sleep(60))\nc.main(['papers'])"
+    code = "import signal, time, tfsergan.cli as c, tfsergan.papers as p\nsignal.signal(signal.SIGINT, signal.default_int_handler)\np.names = lambda: (print(flush=True), time.sleep(60))\nc.main(['papers'])"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -407,10 +407,7 @@ def test_a_run_whose_report_cannot_be_written_says_so(reproduced, tfsergan):
 def corpora_dir(tmp_path) -> Path:
     """A labelled table of one's own, a broken one, and a recording of EmoDB."""
     write_table(tmp_path / "corpora" / "lab" / "is10.csv", 1, 1)
-    (tmp_path / "corpora" / "emodb").mkdir()
-    with wave.open(str(tmp_path / "corpora" / "emodb" / "03a01Wa.wav"), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(b"\0\1" * 8000)
+    write_wav(tmp_path / "corpora" / "emodb" / "03a01Wa.wav", pitch=0)
     return tmp_path / "corpora"
 
 
@@ -455,7 +452,10 @@ def test_data_check_of_all_that_is_here(tfsergan, corpora_dir, tmp_path):
     assert re.search(r"silent: 1\n +.*03a01Wa\.wav: is silent", result.output)
     found = {check["corpus"]: check for check in json.loads((tmp_path / "check.json").read_text())}
     assert {name: check["right"] for name, check in found.items()} == {"emodb": False, "lab": True}
-    assert tfsergan(*command, "--allow-partial").exit_code == 0
+    assert "`tfsergan data prepare NAME --allow-partial`" in result.output
+    part = tfsergan(*command, "--allow-partial")
+    assert part.exit_code == 0
+    assert "emodb, audio: a part, taken as it is" in part.output
 
 
 def test_data_check_of_a_broken_table(tfsergan, corpora_dir):
@@ -500,6 +500,26 @@ def test_data_prepare_refuses_a_part_and_shows_what_is_there(tfsergan, corpora_d
     assert "--allow-partial" in result.output
     assert re.search(r"found +1 +1 ", result.output)
     assert not (tmp_path / "data").exists()
+
+
+def test_data_prepare_with_beam_says_what_is_missing_or_not_needed(tfsergan, corpora_dir, monkeypatch):
+    from tfsergan.features import beam
+
+    command = ("data", "prepare", "lab", "--manual-dir", corpora_dir, "--quiet", "--beam", "--runner=None")
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.util, "find_spec", lambda name: None)
+        assert 'pip install "tfsergan[distributed]"' in one_line(tfsergan(*command), 1)
+    monkeypatch.setattr(beam, "require", lambda: None)
+    assert "needs no extraction" in one_line(tfsergan(*command), 2)
+
+
+def test_the_options_of_beam_reach_the_builder(tmp_path):
+    pytest.importorskip("tensorflow_datasets")
+    from tfsergan import catalogue
+
+    found = catalogue.find("demo/labelled", "audio", None)
+    assert found.make_builder(tmp_path, beam="--runner=X").beam == "--runner=X"
+    assert found.make_builder(tmp_path).beam is None
 
 
 def test_a_part_of_a_corpus_is_taken_when_asked_for(tfsergan, monkeypatch):

@@ -17,6 +17,7 @@ from tfsergan.datasets.layout import Scan
 from tfsergan.datasets.metadata import AUDIO_SUFFIXES
 from tfsergan.datasets.metadata import NAMES as METADATA
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
+from tfsergan.features import extraction
 
 DEMO_PARTS = ("labelled", "source", "cross")
 
@@ -60,7 +61,7 @@ KNOWN = {
         "https://zenodo.org/record/1188976",
     ),
     "cmu_mosei": KnownCorpus(
-        "cross: English video monologues, six emotion ratings, 23 453 segments",
+        "cross: English video monologues, six emotion ratings, 23 259 segments",
         "research use",
         "http://multicomp.cs.cmu.edu/resources/cmu-mosei-dataset/",
     ),
@@ -133,17 +134,19 @@ class Found:
         folder = self.built_in(root)
         return (folder / prepared.SOURCES).is_file() and prepared.is_current(folder, self.digest())
 
-    def make_builder(self, root: Path, allow_partial: bool = False, jobs: int | None = None):
-        """Its TFDS builder.
+    def make_builder(
+        self, root: Path, allow_partial: bool = False, jobs: int | None = None, beam: str | None = None
+    ):
+        """Its TFDS builder; the arguments are those of `corpora.prepare`.
 
         Raises:
-            UsageError: the builder does not have the feature set.
             TfserganError: the feature table's header is wrong.
         """
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         module = importlib.import_module(f"tfsergan.datasets.{self.builder}.{self.builder}_dataset_builder")
         builder = module.Builder(config=self._config(module), data_dir=root)
         builder.allow_partial = allow_partial
+        builder.beam = beam
         if jobs:
             builder.jobs = jobs
         return builder
@@ -153,9 +156,6 @@ class Found:
             return module.FeatureTableConfig(name=self.config, table=str(self.table))
         if self.builder == "folder":
             return module.FolderConfig(name=self.config, corpus=self.corpus, features=self.features)
-        configs = sorted(config.name for config in module.Builder.BUILDER_CONFIGS)
-        if self.config not in configs:
-            raise UsageError(f"{self.corpus} has no features {self.features!r}: it has {', '.join(configs)}.")
         return self.config
 
 
@@ -170,9 +170,9 @@ def manual_folder(manual_dir: str | Path | None) -> Path | None:
         return None
     path = Path(given).expanduser()
     if not path.is_dir():
-        origin = "--manual-dir" if manual_dir else "TFSERGAN_MANUAL_DIR"
         raise UsageError(
-            f"The folder of corpora {path} ({origin}) does not exist. Create it, or name another."
+            f"The folder of corpora {path} does not exist: create it, or name another with --manual-dir or "
+            "TFSERGAN_MANUAL_DIR."
         )
     return path.resolve()
 
@@ -202,6 +202,7 @@ def find(name: str, features: str, manual_dir: Path | None) -> Found:
         if table := tables.find_table(folder, features):
             return in_table(name, table)
         if in_audio := of_audio(name, folder, features):
+            _require_features(name, features)
             return in_audio
     raise CorpusNotFound(not_found(name, features, folder))
 
@@ -260,7 +261,15 @@ def _demo(name: str, features: str) -> Found:
     if part not in DEMO_PARTS:
         parts = ", ".join(f"demo/{known}" for known in DEMO_PARTS)
         raise UsageError(f"There is no corpus {name!r}: the demo has the parts {parts}.")
+    _require_features("demo", features)
     return Found("demo", features, "demo_speech", features, name, digest=lambda: "synthesised", split=part)
+
+
+def _require_features(name: str, features: str) -> None:
+    """Refuses features that cannot be extracted from audio."""
+    if features not in extraction.FEATURES:
+        known = ", ".join(sorted(extraction.FEATURES))
+        raise UsageError(f"{name} has no features {features!r}: it has {known}.")
 
 
 def has_builder(name: str) -> bool:
@@ -271,6 +280,11 @@ def has_builder(name: str) -> bool:
 def layout_of(builder: str) -> ModuleType:
     """The module that reads a builder's layout; it needs no TensorFlow."""
     return importlib.import_module(f"tfsergan.datasets.{builder}.layout")
+
+
+def readme(builder: str) -> Path:
+    """The file that leads from an archive to a prepared corpus."""
+    return Path(importlib.util.find_spec(f"tfsergan.datasets.{builder}.layout").origin).with_name("README.md")
 
 
 @functools.cache
@@ -299,7 +313,7 @@ def _file_names(folder: Path) -> Iterator[str]:
 def _refuse_unknown(name: str, manual_dir: Path | None) -> None:
     names = [*KNOWN, *(f"demo/{part}" for part in DEMO_PARTS)]
     names += own_names(manual_dir) if manual_dir else []
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     looked = f"no folder in {manual_dir}" if manual_dir else "no folder of corpora was given (--manual-dir)"
     raise UsageError(
         f"There is no corpus {name!r}: it is not a known corpus, and there is {looked} of that name. "
@@ -325,6 +339,7 @@ def not_found(name: str, features: str, folder: Path | None) -> str:
         f"The corpus {name} with the features {features} was not found: {looked}. Expected in the folder of "
         f"corpora: {' or '.join(expected)}."
         + (f" Ask for the corpus at {known.url} ({known.licence})." if known.url else "")
+        + (f" Step by step: {readme(name)}." if has_builder(name) else "")
         + f" Next: `tfsergan data {f'check {name}' if folder and any(forms(name, folder)) else 'list'}`."
     )
 

@@ -3,17 +3,18 @@
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import joblib
 import numpy as np
 
 from tfsergan import catalogue, manifests
 from tfsergan.catalogue import Found
+from tfsergan.datasets import sums
 from tfsergan.datasets.feature_table import tables
 from tfsergan.datasets.layout import MISLABELLED, MISSING, UNREADABLE, Problem, Scan, Utterance
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
@@ -28,6 +29,9 @@ TOO_SHORT, SILENT = "too short", "silent"
 AUDIO = "audio"  # the form of a corpus that is no feature table
 
 BLOCK = 1 << 16  # frames read at a time
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -98,10 +102,11 @@ class Check:
         A feature table may hold what one paper uses of a corpus: it is right if it is for one of the rules.
 
         Args:
-            allow_partial: missing utterances and other counts are no fault.
+            allow_partial: missing utterances and other counts are no fault, as long as there is one utterance.
         """
         if allow_partial:
-            return all(problem.kind == MISSING for problem in self.problems)
+            empty = bool(self.counts) and not self.counts[0].found  # the first counts utterances
+            return not empty and all(problem.kind == MISSING for problem in self.problems)
         if self.problems or any(count.differs for count in self.counts):
             return False
         published = [rule for rule in self.rules if rule.total.published is not None]
@@ -249,11 +254,13 @@ def check_audio(
         report(task, 1, 1)
     files = sorted({utterance.audio for utterance in scan.utterances if utterance.audio})
     sounds = _open_all(files, listen, jobs, report, f"{found.corpus}: opening audio")
+    listed, of_sums = _compare_sums(found, jobs, report)
     columns = {
         name: np.array([getattr(utterance, name) for utterance in scan.utterances])
         for name in ("session", "emotion", "valence", "activation", "dominance")
     } | {"ids": np.array([utterance.id for utterance in scan.utterances])}
-    told = {problem.where for problem in scan.problems}
+    known = [*_nothing(found, scan), *scan.problems, *of_sums]
+    told = {problem.where for problem in known}
     bad = [problem for problem in _of_files(scan, sounds) if problem.where not in told]
     formats = Counter(_format(sound) for sound in sounds.values() if sound.rate)
     return Check(
@@ -263,10 +270,32 @@ def check_audio(
         counts=_counts(scan),
         rules=count_rules(found.corpus, columns, found.where),
         audio=dict(formats.most_common()),
-        notes=_notes(sounds),
+        notes=(*_notes(sounds), *listed),
         seconds=sum(_length(utterance, sounds) for utterance in scan.utterances),
-        problems=(*scan.problems, *bad),
+        problems=(*known, *bad),
     )
+
+
+def _nothing(found: Found, scan: Scan) -> list[Problem]:
+    """What to say of a folder with audio in which not one utterance was found."""
+    if scan.utterances:
+        return []
+    expected = catalogue.layout_of(found.builder).LAYOUT
+    what = f"has not one utterance of the expected layout, {expected}; see {catalogue.readme(found.builder)}"
+    return [Problem(MISSING, found.where, what)]
+
+
+def _compare_sums(found: Found, jobs: int | None, report: Report) -> tuple[tuple[str, ...], list[Problem]]:
+    """A note on the files that the folder's list of digests has, and those that are other ones."""
+    files, problems = sums.read(found.folder)
+    if not files:
+        return (), problems
+    compared = _in_threads(
+        lambda item: sums.problem(*item), files, jobs, report, f"{found.corpus}: {sums.NAME}"
+    )
+    other = [problem for problem in compared if problem]
+    note = f"{len(files) - len(other)} of {len(files)} files are those that {sums.NAME} lists"
+    return (note,), problems + other
 
 
 def _counts(scan: Scan) -> tuple[Count, ...]:
@@ -287,16 +316,23 @@ def _require_soundfile() -> None:
 def _open_all(
     files: Sequence[Path], listen: bool, jobs: int | None, report: Report, task: str
 ) -> dict[Path, Sound]:
-    """Every file, opened in threads: libsndfile and the disk do the work."""
-    sounds: dict[Path, Sound] = {}
-    report(task, 0, max(len(files), 1))
+    sounds = _in_threads(lambda path: open_sound(path, listen), files, jobs, report, task)
+    return dict(zip(files, sounds, strict=True))
+
+
+def _in_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], jobs: int | None, report: Report, task: str
+) -> list[Result]:
+    """`function` of every item, in threads: libsndfile, OpenSSL and the disk do the work."""
+    report(task, 0, max(len(items), 1))
+    results = []
     with ThreadPoolExecutor(jobs or 4 * joblib.cpu_count()) as threads:
-        for path, sound in zip(files, threads.map(lambda path: open_sound(path, listen), files), strict=True):
-            sounds[path] = sound
-            report(task, len(sounds), len(files))
-    if not files:
+        for result in threads.map(function, items):
+            results.append(result)
+            report(task, len(results), len(items))
+    if not items:
         report(task, 1, 1)
-    return sounds
+    return results
 
 
 def open_sound(path: Path, listen: bool = False) -> Sound:

@@ -207,6 +207,9 @@ def data_check(
         content = json.dumps([check.as_dict(allow_partial) for check in done], indent=1, ensure_ascii=False)
         files.write_atomically(json_file, content.encode())
     if not all(check.is_right(allow_partial) for check in done):
+        click.echo(
+            "Complete or mend what is red, or take what is there: `tfsergan data prepare NAME --allow-partial`."
+        )
         sys.exit(1)
 
 
@@ -218,21 +221,36 @@ def data_check(
 @click.option(
     "--jobs", type=click.IntRange(1), help="Processes that extract features.  [default: one a core]"
 )
+@click.option(
+    "--beam",
+    metavar="OPTIONS",
+    help="Extract as an Apache Beam pipeline with these options; needs the extra `distributed`.",
+)
 @click.option("--allow-partial", is_flag=True, help="Take a corpus that is not whole as it is.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
 def data_prepare(name: str, features: tuple[str, ...], quiet: bool, **options: Any) -> None:
     """Check a corpus, extract its features and build its TFDS data set; done once.
 
-    NAME is a folder of --manual-dir, or demo/labelled, demo/source, demo/cross.
+    NAME is a folder of --manual-dir, or demo/labelled, demo/source, demo/cross. Killed half-way, the same command
+    goes on: what was extracted is kept, by content, in feature_cache in --data-dir.
 
     \b
       tfsergan data prepare emodb --manual-dir CORPORA --features is10 --features logmel
+
+    --beam gives the same features. Its workers, here or (with --runner=... among OPTIONS) on other machines, need
+    tfsergan with its extractors, and see --manual-dir and --data-dir under the same paths:
+
+    \b
+      tfsergan data prepare tedlium --beam "--direct_num_workers=4 --direct_running_mode=multi_processing"
     """
     import time
 
     from tfsergan import display
+    from tfsergan.features import beam
 
+    if options["beam"] is not None:
+        beam.require()
     for feature_set in features:
         began = time.monotonic()
         with display.shown(quiet) as report:
@@ -250,6 +268,7 @@ def prepare(
     data_dir: Path | None,
     allow_partial: bool,
     jobs: int | None,
+    beam: str | None,
     report: "Report",
 ) -> bool:
     """Prepares one feature set of a corpus, and tells whether there was anything to do.
@@ -272,7 +291,9 @@ def prepare(
                     "that, or prepare what is there with --allow-partial."
                 )
         display.import_tensorflow()
-    return corpora.prepare(name, features, **folders, allow_partial=allow_partial, jobs=jobs, report=report)
+    return corpora.prepare(
+        name, features, **folders, allow_partial=allow_partial, jobs=jobs, beam=beam, report=report
+    )
 
 
 def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
@@ -397,7 +418,7 @@ def load_corpora(
     """The corpus of each role, or the error that says that it is not there.
 
     Raises:
-        CorpusNotFound: one that every table needs, or all of them.
+        CorpusNotFound: the labelled one, without which nothing is measured, or all of them.
         TfserganError: one feature set has other columns in another corpus.
     """
     from tfsergan import corpora
@@ -416,7 +437,7 @@ def load_corpora(
                 report=report,
             )
         except CorpusNotFound as error:
-            if all(role in table.needs for table in paper.tables):
+            if role == "labelled":
                 raise
             loaded[role] = error
     found = [(role, corpus) for role, corpus in loaded.items() if not isinstance(corpus, CorpusNotFound)]

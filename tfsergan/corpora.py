@@ -9,7 +9,7 @@ import numpy as np
 
 from tfsergan import catalogue, manifests, prepared
 from tfsergan.catalogue import Found
-from tfsergan.errors import TfserganError
+from tfsergan.errors import TfserganError, UsageError
 from tfsergan.label_rules import LabelRule, label_rule
 from tfsergan.progress import Report, silent
 
@@ -144,20 +144,29 @@ def prepare(
     data_dir: str | Path | None = None,
     allow_partial: bool = False,
     jobs: int | None = None,
+    beam: str | None = None,
     report: Report = silent,
 ) -> bool:
     """Build a corpus's data set, as `load` would, without reading it; `audio` and frames can be built, too.
 
-    Args and errors are those of `load`.
+    Args and errors are those of `load`, and beyond them:
+
+    Args:
+        beam: pipeline options of Apache Beam, which then extracts the features.
+
+    Raises:
+        UsageError: `beam` is given, and nothing is to be extracted.
 
     Returns:
         Whether there was anything to do.
     """
     found = catalogue.find(name, features, catalogue.manual_folder(manual_dir))
+    if beam is not None and (found.table or features == "audio"):
+        raise UsageError(f"{found.where} as {features} needs no extraction: leave out the options of Beam.")
     root = catalogue.data_folder(data_dir)
     _require_whole(found, allow_partial)
     return prepared.build(
-        lambda: found.make_builder(root, allow_partial, jobs),
+        lambda: found.make_builder(root, allow_partial, jobs, beam),
         found.built_in(root),
         found.digest(),
         manual_dir=found.manual_dir,

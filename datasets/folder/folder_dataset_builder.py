@@ -1,16 +1,12 @@
 """folder: a user's own corpus, from audio files and a table about them; see README.md beside it."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfsergan.datasets import metadata
-from tfsergan.datasets.common import SpeechBuilder, SpeechConfig, corpus_folder
+from tfsergan.datasets.common import SpeechBuilder, SpeechConfig
 from tfsergan.datasets.folder import layout
-from tfsergan.datasets.layout import read
-from tfsergan.errors import CorpusNotFound
 
 
 @dataclasses.dataclass(eq=False)
@@ -35,12 +31,7 @@ class Builder(SpeechBuilder):
     LAYOUT = layout.LAYOUT
     scan = staticmethod(layout.scan)
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        corpus = self.builder_config.corpus
-        folder = corpus_folder(dl_manager, corpus, self.LAYOUT)
-        if metadata.find(folder) is None:
-            raise CorpusNotFound(f"The corpus {corpus} was not found: {folder} holds none of {self.LAYOUT}.")
-        scan = self.scan(folder)
-        if not (self.allow_partial and scan.utterances):
-            scan.require_whole()
-        return {self.split: self._examples(scan.utterances, read, corpus)}
+    @property
+    def corpus(self) -> str:
+        """The name of the corpus, and of its folder in the manual directory."""
+        return self.builder_config.corpus

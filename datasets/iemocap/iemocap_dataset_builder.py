@@ -5,7 +5,7 @@ from types import MappingProxyType
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfsergan.datasets.common import SpeechBuilder, feature_config
+from tfsergan.datasets.common import SpeechBuilder, feature_configs
 from tfsergan.datasets.iemocap import layout
 
 
@@ -14,7 +14,7 @@ class Builder(SpeechBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}  # noqa: RUF012  (TFDS reads a plain dict)
-    BUILDER_CONFIGS = [feature_config(name) for name in ("is10", "is09", "is11", "is13", "audio")]  # noqa: RUF012
+    BUILDER_CONFIGS = feature_configs()
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f"Ask for IEMOCAP at https://sail.usc.edu/iemocap and unpack it as {layout.LAYOUT}; see README.md."
     )

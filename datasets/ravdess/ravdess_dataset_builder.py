@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfsergan.datasets.common import SpeechBuilder, feature_config
+from tfsergan.datasets.common import SpeechBuilder, feature_configs
 from tfsergan.datasets.ravdess import layout
 
 
@@ -13,7 +13,7 @@ class Builder(SpeechBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}  # noqa: RUF012  (TFDS reads a plain dict)
-    BUILDER_CONFIGS = [feature_config(name) for name in ("is10", "is09", "is11", "is13", "audio")]  # noqa: RUF012
+    BUILDER_CONFIGS = feature_configs()
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Unpack Audio_Speech_Actors_01-24.zip of https://zenodo.org/records/1188976 as "
         f"{layout.LAYOUT}; see README.md."

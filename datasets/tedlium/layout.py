@@ -8,7 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from tfsergan.datasets.layout import MISSING, UNREADABLE, Problem, Scan, Utterance, unique
+from tfsergan.datasets import label_files
+from tfsergan.datasets.label_files import Fault
+from tfsergan.datasets.layout import MISLABELLED, MISSING, UNREADABLE, Problem, Scan, Utterance, unique
 
 LAYOUT = "tedlium/TEDLIUM_release2/train/{sph/*.sph,stm/*.stm} (or tedlium/train/...)"
 
@@ -54,23 +56,23 @@ def parse_line(line: str) -> Segment | None:
     Comments, gaps between segments and segments left out of scoring are no speech to use.
 
     Raises:
-        ValueError: the line is not of this form; says why.
+        Fault: the line is not of this form; says why.
     """
     fields = line.split(maxsplit=6)
     if not fields or fields[0].startswith(";;"):
         return None
     if len(fields) < 6 or not (fields[5].startswith("<") and fields[5].endswith(">")):
-        raise ValueError("it is not `file channel speaker start end <label> text`")
+        raise Fault.unreadable(line, "`file channel speaker start end <label> text`")
     file, channel, speaker, start, end, label = fields[:6]
     text = fields[6].strip() if len(fields) > 6 else ""
     if speaker.lower() == _GAP or text.lower() == _IGNORED:
         return None
     if not (_TIME.fullmatch(start) and _TIME.fullmatch(end) and float(start) < float(end)):
-        raise ValueError(f"it lasts from {start[:20]!r} to {end[:20]!r} s")
+        raise Fault(MISLABELLED, f"a segment lasts from {start[:20]!r} to {end[:20]!r} s")
     if channel not in ("1", "A"):
-        raise ValueError(f"it is of channel {channel[:20]!r}, and the talks have one")
+        raise Fault(MISLABELLED, f"a segment is of channel {channel[:20]!r}, and the talks have one")
     if re.search(r"[/\\\0]", file) or file.startswith("."):
-        raise ValueError(f"{file[:40]!r} is no name of a talk")
+        raise Fault(MISLABELLED, f"{file[:40]!r} is no name of a talk")
     gender = _GENDERS.get(re.split("[,_]", label[1:-1])[-1].lower(), "")
     return Segment(file, speaker, float(start), float(end), gender, text)
 
@@ -129,21 +131,9 @@ def scan(folder: Path) -> Scan:
 
 def read_stm(path: Path, problems: list[Problem]) -> list[Segment]:
     """The segments of an STM file; lines that make no sense are added to `problems`."""
-    segments = []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(Problem(UNREADABLE, str(path), f"cannot be read ({error}): unpack it again"))
-        return []
-    for number, line in enumerate(lines, start=1):
-        try:
-            segment = parse_line(line)
-        except ValueError as error:
-            what = f"{error}: unpack the file again"
-            problems.append(Problem(UNREADABLE, f"{path}, line {number}", what))
-            continue
-        if segment:
-            segments.append(segment)
+    lines = label_files.lines_or_problem(path, problems)
+    segments, faults = label_files.parse_lines(lines, str(path), parse_line)
+    problems += faults
     return segments
 
 

@@ -1,9 +1,6 @@
-import importlib.util
 import json
 import math
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,19 +13,7 @@ from tfsergan.datasets.cmu_mosei import dummy_data, layout
 from tfsergan.datasets.dummy_audio import write_wav
 from tfsergan.errors import TfserganError
 
-tfds = pytest.importorskip("tensorflow_datasets")
-
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-needs_extra = pytest.mark.skipif(
-    not importlib.util.find_spec("soundfile"), reason="soundfile is an optional extra"
-)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "corpora" / "cmu_mosei"
-    dummy_data.write(folder)
-    return folder
 
 
 def labels(path, text, encoding="utf-8"):
@@ -243,8 +228,8 @@ def test_the_published_labels():
 # ---- the folder -----------------------------------------------------------------------------------------
 
 
-def test_the_dummy_tree_has_five_segments_of_two_videos(folder):
-    scan = layout.scan(folder)
+def test_the_dummy_tree_has_five_segments_of_two_videos(corpus):
+    scan = layout.scan(corpus)
     assert scan.problems == ()
     assert scan.counts == {
         **{"utterances": 5, "speakers": 2, "sessions": 2},
@@ -253,23 +238,23 @@ def test_the_dummy_tree_has_five_segments_of_two_videos(folder):
     assert scan.differences() == {"utterances": (5, 23_259), "speakers": (2, 3_293)}
 
 
-def test_other_places_of_the_audio(folder):
-    found = layout.scan(folder).utterances
-    (folder / "Raw" / "Audio").rename(folder / "Audio")
-    assert [u.id for u in layout.scan(folder).utterances] == [u.id for u in found]
-    (folder / "Audio" / "Full" / "WAV_16000").rename(folder / "WAV_16000")
-    assert [u.id for u in layout.scan(folder).utterances] == [u.id for u in found]
+def test_other_places_of_the_audio(corpus):
+    found = layout.scan(corpus).utterances
+    (corpus / "Raw" / "Audio").rename(corpus / "Audio")
+    assert [u.id for u in layout.scan(corpus).utterances] == [u.id for u in found]
+    (corpus / "Audio" / "Full" / "WAV_16000").rename(corpus / "WAV_16000")
+    assert [u.id for u in layout.scan(corpus).utterances] == [u.id for u in found]
 
 
-def test_segments_that_were_cut_are_read_whole(folder):
-    wavs = folder / "Raw" / "Audio" / "Full" / "WAV_16000"
+def test_segments_that_were_cut_are_read_whole(corpus):
+    wavs = corpus / "Raw" / "Audio" / "Full" / "WAV_16000"
     for path in wavs.iterdir():
         path.unlink()
     wavs.rmdir()
-    cut = folder / "Raw" / "Audio" / "Segmented_Audio"
+    cut = corpus / "Raw" / "Audio" / "Segmented_Audio"
     write_wav(cut / "train" / "123456_0.wav")
     write_wav(cut / "-dummy_One11_2.wav")
-    scan = layout.scan(folder)
+    scan = layout.scan(corpus)
     assert [(u.id, u.start, u.end) for u in scan.utterances] == [
         ("-dummy_One11_2", 0.0, math.inf),
         ("123456_0", 0.0, math.inf),
@@ -277,32 +262,25 @@ def test_segments_that_were_cut_are_read_whole(folder):
     assert [p.kind for p in scan.problems] == ["missing"] * 3
 
 
-def test_what_is_missing_is_said(folder):
-    wav = folder / "Raw" / "Audio" / "Full" / "WAV_16000" / "123456.wav"
+def test_what_is_missing_is_said(corpus):
+    wav = corpus / "Raw" / "Audio" / "Full" / "WAV_16000" / "123456.wav"
     wav.unlink()
-    scan = layout.scan(folder)
+    scan = layout.scan(corpus)
     assert len(scan.utterances) == 3
     assert [str(p) for p in scan.problems] == [
         f"{wav}: is not there, and 2 labelled segments are in it: unpack it again"
     ]
-    (wav.parent.parent / "WAV_16000").rename(folder / "elsewhere")
-    assert "has 5 segments; get the audio" in layout.scan(folder).problems[0].what
-    (folder / "CMU_MOSEI_Labels.csd").unlink()
-    assert layout.scan(folder).problems[0].where.endswith("CMU_MOSEI_Labels.csd")
+    (wav.parent.parent / "WAV_16000").rename(corpus / "elsewhere")
+    assert "has 5 segments; get the audio" in layout.scan(corpus).problems[0].what
+    (corpus / "CMU_MOSEI_Labels.csd").unlink()
+    assert layout.scan(corpus).problems[0].where.endswith("CMU_MOSEI_Labels.csd")
 
 
 # ---- the builder ----------------------------------------------------------------------------------------
 
 
-@needs_extra
-def test_audio_examples(folder, tmp_path):
-    from tfsergan.datasets.cmu_mosei.cmu_mosei_dataset_builder import Builder
-
-    builder = Builder(data_dir=tmp_path / "data", config="audio")
-    builder.jobs, builder.allow_partial = 1, True
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder.parent))
-    data = tfds.as_numpy(builder.as_dataset(split="labelled"))
-    found = {example["utterance"].decode(): example for example in data}
+def test_audio_examples(corpus, build_audio):
+    found = build_audio("cmu_mosei", corpus.parent)
     example = found["-dummy_One11_1"]
     assert example["speaker"] == example["session"] == b"-dummy_One11"
     assert example["emotion"] == b"sadness"
@@ -312,15 +290,3 @@ def test_audio_examples(folder, tmp_path):
         **{"-dummy_One11_0": 8000, "-dummy_One11_1": 9600, "-dummy_One11_2": 10_400},
         **{"123456_0": 12_800, "123456_1": 12_000},
     }
-
-
-def test_description_and_dummy_data_from_the_command_line(tmp_path):
-    from tensorflow_datasets.core.dataset_metadata import valid_tags
-
-    from tfsergan.datasets.cmu_mosei.cmu_mosei_dataset_builder import Builder
-
-    metadata = Builder.get_metadata()
-    assert "Bagher Zadeh" in metadata.citation
-    assert set(metadata.tags) <= set(valid_tags())
-    subprocess.run([sys.executable, "-m", dummy_data.__name__, tmp_path / "cmu_mosei"], check=True)
-    assert len(layout.scan(tmp_path / "cmu_mosei").utterances) == 5

@@ -221,20 +221,6 @@ def test_a_built_corpus_is_reused_and_needs_no_opensmile(built, monkeypatch):
     assert len(examples(again, "cross")) == 24
 
 
-def test_configs_and_description():
-    from tfsergan.datasets.demo_speech.demo_speech_dataset_builder import Builder
-
-    assert Builder.name == "demo_speech"
-    assert set(Builder.builder_configs) == set(extraction.FEATURES)
-    assert next(iter(Builder.builder_configs)) == "is10"
-    metadata = Builder.get_metadata()
-    assert "Burkhardt" in metadata.citation
-    assert "espeak-ng" in metadata.description
-    from tensorflow_datasets.core.dataset_metadata import valid_tags
-
-    assert set(metadata.tags) <= set(valid_tags())
-
-
 @pytest.mark.slow
 @needs_demo
 def test_the_whole_corpus_is_about_as_hard_as_acted_speech(tmp_path):

@@ -13,36 +13,15 @@ from tfsergan.errors import CorpusNotFound, TfserganError
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
+from tfsergan.datasets.dummy_audio import write_wav  # noqa: E402
+from tfsergan.datasets.emodb import dummy_data, layout  # noqa: E402
 from tfsergan.datasets.emodb import emodb_dataset_builder as emodb  # noqa: E402  (needs TFDS)
-from tfsergan.datasets.emodb import layout  # noqa: E402
-
-NAMES = ("03a01Wa", "03a02Nc", "08b10Fb", "16a07Td", "11b03Lc")
-
-
-def write_wav(path: Path, seconds=0.3, rate=16_000, pitch=150):
-    time = np.arange(int(seconds * rate)) / rate
-    sound = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((8000 * sound).astype("<i2").tobytes())
-
-
-def write_silence(path: Path):
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes(16_000))
+from tfsergan.datasets.emodb.dummy_data import NAMES  # noqa: E402
 
 
 @pytest.fixture
 def manual_dir(tmp_path):
-    folder = tmp_path / "corpora" / "emodb" / "wav"
-    folder.mkdir(parents=True)
-    for i, name in enumerate(NAMES):
-        write_wav(folder / f"{name}.wav", pitch=110 + 20 * i)
+    dummy_data.write(tmp_path / "corpora" / "emodb")
     return tmp_path / "corpora"
 
 
@@ -160,7 +139,7 @@ def test_another_sample_rate_is_resampled(tmp_path, manual_dir):
 def test_silence_is_refused_by_name(tmp_path, manual_dir, features):
     if features == "logmel":
         pytest.importorskip("kaldi_native_fbank")
-    write_silence(manual_dir / "emodb" / "wav" / "10a01Na.wav")
+    write_wav(manual_dir / "emodb" / "wav" / "10a01Na.wav", pitch=0)
     with pytest.raises(TfserganError, match=r"1 of 6 recordings.*\n.*10a01Na\.wav: is silent"):
         build(tmp_path, manual_dir, features)
 
@@ -202,15 +181,6 @@ def test_a_missing_corpus_is_explained(tmp_path):
     (manual_dir / "emodb").mkdir()
     with pytest.raises(CorpusNotFound, match="holds none of"):
         build(tmp_path, manual_dir)
-
-
-def test_description_tells_how_to_prepare_it():
-    from tensorflow_datasets.core.dataset_metadata import valid_tags
-
-    metadata = emodb.Builder.get_metadata()
-    assert "Burkhardt, Felix" in metadata.citation
-    assert "--manual-dir" in metadata.description
-    assert set(metadata.tags) <= set(valid_tags())
 
 
 @pytest.mark.slow

@@ -1,7 +1,4 @@
-import importlib.util
 import itertools
-import subprocess
-import sys
 
 import pytest
 from hypothesis import given
@@ -9,13 +6,6 @@ from hypothesis import strategies as st
 
 from tfsergan.datasets.dummy_audio import write_wav
 from tfsergan.datasets.ravdess import dummy_data, layout
-from tfsergan.errors import TfserganError
-
-tfds = pytest.importorskip("tensorflow_datasets")
-
-needs_extra = pytest.mark.skipif(
-    not importlib.util.find_spec("soundfile"), reason="soundfile is an optional extra"
-)
 
 
 @pytest.fixture
@@ -94,39 +84,11 @@ def test_foreign_files_are_refused(folder, file, kind):
     assert (problem.kind, problem.where) == (kind, str(folder / file))
 
 
-def build(folder, data_dir, allow_partial=True):
-    from tfsergan.datasets.ravdess.ravdess_dataset_builder import Builder
-
-    builder = Builder(data_dir=data_dir, config="audio")
-    builder.jobs, builder.allow_partial = 1, allow_partial
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder.parent))
-    return builder
-
-
-@needs_extra
-def test_audio_examples(folder, tmp_path):
-    data = build(folder, tmp_path / "data").as_dataset(split="labelled")
-    found = {example["utterance"].decode(): example for example in tfds.as_numpy(data)}
+def test_audio_examples(folder, build_audio):
+    found = build_audio("ravdess", folder.parent)
     assert len(found) == 4
     example = found["03-01-04-02-02-02-24"]
     assert example["speaker"] == example["session"] == b"24"
     assert example["text"] == b"Dogs are sitting by the door."
     assert (example["intensity"], example["repetition"]) == (b"strong", 2)
     assert len(example["audio"]) == 4800
-
-
-def test_a_part_is_taken_on_purpose_only(folder, tmp_path):
-    with pytest.raises(TfserganError, match=r"utterances: 4 of 1440[\s\S]*calm: 0 of 192"):
-        build(folder, tmp_path / "data", allow_partial=False)
-
-
-def test_description_and_dummy_data_from_the_command_line(tmp_path):
-    from tensorflow_datasets.core.dataset_metadata import valid_tags
-
-    from tfsergan.datasets.ravdess.ravdess_dataset_builder import Builder
-
-    metadata = Builder.get_metadata()
-    assert "Livingstone" in metadata.citation
-    assert set(metadata.tags) <= set(valid_tags())
-    subprocess.run([sys.executable, "-m", dummy_data.__name__, tmp_path / "ravdess"], check=True)
-    assert len(layout.scan(tmp_path / "ravdess").utterances) == 4

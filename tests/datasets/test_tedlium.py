@@ -1,6 +1,3 @@
-import importlib.util
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -9,26 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfsergan.datasets.dummy_audio import buzz
+from tfsergan.datasets.label_files import Fault
 from tfsergan.datasets.tedlium import dummy_data, layout
-from tfsergan.errors import CorpusNotFound, TfserganError
+from tfsergan.errors import TfserganError
 
-tfds = pytest.importorskip("tensorflow_datasets")
-
-needs_extra = pytest.mark.skipif(
-    not importlib.util.find_spec("soundfile"), reason="soundfile is an optional extra"
-)
 LINE = "Ada_2009 1 Ada_2009 0.3 0.9 <o,f0,male> the first talk"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "corpora" / "tedlium"
-    dummy_data.write(folder)
-    return folder
-
-
-def stm(folder):
-    return folder / "TEDLIUM_release2" / "train" / "stm" / "AdaExample_2009.stm"
+def stm(corpus):
+    return corpus / "TEDLIUM_release2" / "train" / "stm" / "AdaExample_2009.stm"
 
 
 # ---- lines ----------------------------------------------------------------------------------------------
@@ -66,8 +52,8 @@ def test_what_is_no_speech_is_left_out(line):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("Ada_2009 1 Ada_2009 0.3", "not `file channel"),
-        ("Ada_2009 1 Ada_2009 0.3 0.9 the first talk", "not `file channel"),
+        ("Ada_2009 1 Ada_2009 0.3", "is not `file channel"),
+        ("Ada_2009 1 Ada_2009 0.3 0.9 the first talk", "is not `file channel"),
         (LINE.replace("0.9", "0.2"), "lasts from '0.3' to '0.2'"),
         (LINE.replace("0.3", "-0.3"), "lasts from '-0.3'"),
         (LINE.replace("0.9", "nan"), "to 'nan'"),
@@ -79,7 +65,7 @@ def test_what_is_no_speech_is_left_out(line):
     ],
 )
 def test_lines_that_make_no_sense_are_refused(line, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(Fault, match=message):
         layout.parse_line(line)
 
 
@@ -105,7 +91,7 @@ def test_what_was_written_is_read(talk, start, length, gender, words, end):
 def test_any_line_is_read_left_out_or_refused(line):
     try:
         segment = layout.parse_line(line)
-    except ValueError:
+    except Fault:
         return
     assert segment is None or (0 <= segment.start < segment.end and "/" not in segment.file)
 
@@ -143,8 +129,8 @@ def test_any_header_is_judged(junk, place):
 # ---- the folder -----------------------------------------------------------------------------------------
 
 
-def test_the_dummy_tree_has_five_segments_of_two_talks(folder):
-    scan = layout.scan(folder)
+def test_the_dummy_tree_has_five_segments_of_two_talks(corpus):
+    scan = layout.scan(corpus)
     assert scan.counts == {"utterances": 5, "speakers": 2, "sessions": 2}
     assert scan.problems == ()
     assert scan.differences() == {"utterances": (5, 92_973)}
@@ -152,25 +138,25 @@ def test_the_dummy_tree_has_five_segments_of_two_talks(folder):
     assert {u.emotion for u in scan.utterances} == {""}
 
 
-def test_the_parts_may_lie_right_in_the_folder(folder):
-    found = [u.id for u in layout.scan(folder).utterances]
-    release = folder / "TEDLIUM_release2"
-    (release / "train").rename(folder / "train")
-    assert [u.id for u in layout.scan(folder).utterances] == found
-    assert [u.id for u in layout.scan(folder / "train").utterances] == found
+def test_the_parts_may_lie_right_in_the_folder(corpus):
+    found = [u.id for u in layout.scan(corpus).utterances]
+    release = corpus / "TEDLIUM_release2"
+    (release / "train").rename(corpus / "train")
+    assert [u.id for u in layout.scan(corpus).utterances] == found
+    assert [u.id for u in layout.scan(corpus / "train").utterances] == found
 
 
-def test_crlf_is_read_alike(folder):
-    found = [(u.id, u.text) for u in layout.scan(folder).utterances]
-    stm(folder).write_bytes(b"\xef\xbb\xbf" + stm(folder).read_bytes().replace(b"\n", b"\r\n"))
-    assert [(u.id, u.text) for u in layout.scan(folder).utterances] == found
+def test_crlf_is_read_alike(corpus):
+    found = [(u.id, u.text) for u in layout.scan(corpus).utterances]
+    stm(corpus).write_bytes(b"\xef\xbb\xbf" + stm(corpus).read_bytes().replace(b"\n", b"\r\n"))
+    assert [(u.id, u.text) for u in layout.scan(corpus).utterances] == found
 
 
-def test_faults_are_problems_with_their_place(folder):
-    text = stm(folder).read_text()
-    stm(folder).write_text("\n" + text + "Ada 1\n")
-    (folder / "TEDLIUM_release2/train/sph/BobExample_2010.sph").unlink()
-    scan = layout.scan(folder)
+def test_faults_are_problems_with_their_place(corpus):
+    text = stm(corpus).read_text()
+    stm(corpus).write_text("\n" + text + "Ada 1\n")
+    (corpus / "TEDLIUM_release2/train/sph/BobExample_2010.sph").unlink()
+    scan = layout.scan(corpus)
     assert len(scan.utterances) == 2
     assert [(p.kind, p.where.rpartition("/")[2]) for p in scan.problems] == [
         ("unreadable", "AdaExample_2009.stm, line 5"),
@@ -179,25 +165,25 @@ def test_faults_are_problems_with_their_place(folder):
     assert "3 segments are cut from it" in scan.problems[1].what
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"\xe9t\xe9"])
-def test_a_file_that_is_no_text_is_a_problem(folder, content):
-    stm(folder).write_bytes(content)
-    (problem,) = layout.scan(folder).problems
-    assert (problem.kind, problem.where) == ("unreadable", str(stm(folder)))
+@pytest.mark.parametrize("content", [b"\0", LINE.encode("utf-16-le")])
+def test_a_file_that_is_no_text_is_a_problem(corpus, content):
+    stm(corpus).write_bytes(content)
+    (problem,) = layout.scan(corpus).problems
+    assert (problem.kind, problem.where) == ("unreadable", str(stm(corpus)))
 
 
-def test_links_in_a_circle_are_problems(folder):
-    sph = folder / "TEDLIUM_release2/train/sph/AdaExample_2009.sph"
-    for path in (stm(folder), sph):
+def test_links_in_a_circle_are_problems(corpus):
+    sph = corpus / "TEDLIUM_release2/train/sph/AdaExample_2009.sph"
+    for path in (stm(corpus), sph):
         path.unlink()
         path.symlink_to(path)
-    assert {p.where for p in layout.scan(folder).problems} == {str(stm(folder))}
+    assert {p.where for p in layout.scan(corpus).problems} == {str(stm(corpus))}
 
 
-def test_a_segment_that_is_there_twice_is_refused(folder):
-    stm(folder).write_text(stm(folder).read_text() * 2)
+def test_a_segment_that_is_there_twice_is_refused(corpus):
+    stm(corpus).write_text(stm(corpus).read_text() * 2)
     with pytest.raises(TfserganError, match="AdaExample_2009-0000300-0000900' is there twice"):
-        layout.scan(folder)
+        layout.scan(corpus)
 
 
 def test_time_grows_with_the_number_of_lines(tmp_path):
@@ -224,42 +210,11 @@ def test_a_cut_file_gives_whole_segments_or_a_problem(tmp_path_factory, kept):
 # ---- the builder ----------------------------------------------------------------------------------------
 
 
-def build(folder, data_dir, allow_partial=True):
-    from tfsergan.datasets.tedlium.tedlium_dataset_builder import Builder
-
-    builder = Builder(data_dir=data_dir, config="audio")
-    builder.jobs, builder.allow_partial = 1, allow_partial
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder.parent))
-    return builder
-
-
-@needs_extra
-def test_audio_examples(folder, tmp_path):
-    data = build(folder, tmp_path / "data").as_dataset(split="source")
-    found = {example["utterance"].decode(): example for example in tfds.as_numpy(data)}
+def test_audio_examples(corpus, build_audio):
+    found = build_audio("tedlium", corpus.parent)
     example = found["BobExample_2010-0000500-0001100"]
     assert example["speaker"] == example["session"] == b"BobExample_2010"
     assert example["gender"] == b"female"
     assert example["text"] == b"it 's the second one(2) <sil>"
     np.testing.assert_array_equal(example["audio"], buzz(pitch=180, seconds=2)[8000:17600])
     assert {len(e["audio"]) for e in found.values()} == {5600, 8000, 9600, 10_400}
-
-
-def test_a_part_is_taken_on_purpose_only(folder, tmp_path):
-    with pytest.raises(TfserganError, match=r"utterances: 5 of 92973[\s\S]*--allow-partial"):
-        build(folder, tmp_path / "data", allow_partial=False)
-    with pytest.raises(CorpusNotFound, match="holds none of tedlium/TEDLIUM_release2"):
-        (tmp_path / "empty" / "tedlium").mkdir(parents=True)
-        build(tmp_path / "empty" / "tedlium", tmp_path / "data")
-
-
-def test_description_and_dummy_data_from_the_command_line(tmp_path):
-    from tensorflow_datasets.core.dataset_metadata import valid_tags
-
-    from tfsergan.datasets.tedlium.tedlium_dataset_builder import Builder
-
-    metadata = Builder.get_metadata()
-    assert "Rousseau, Anthony" in metadata.citation
-    assert set(metadata.tags) <= set(valid_tags())
-    subprocess.run([sys.executable, "-m", dummy_data.__name__, tmp_path / "tedlium"], check=True)
-    assert len(layout.scan(tmp_path / "tedlium").utterances) == 5

@@ -18,6 +18,16 @@ QUIET = "--default_sdk_harness_log_level=ERROR"  # unless the options say otherw
 Item = TypeVar("Item")
 
 
+def require() -> None:
+    """Looks whether Beam is there, before anything is begun.
+
+    Raises:
+        TfserganError: `apache-beam` is not installed.
+    """
+    if not importlib.util.find_spec("apache_beam"):
+        raise not_installed("apache-beam", "distributed")
+
+
 def run(
     analysis: Callable[[Item], object],
     items: Sequence[Item],
@@ -38,8 +48,7 @@ def run(
     Raises:
         TfserganError: `apache-beam` is not installed, or the pipeline failed.
     """
-    if not importlib.util.find_spec("apache_beam"):
-        raise not_installed("apache-beam", "distributed")
+    require()
     # The pipeline is started from a process of its own: some runners work in it, and this one has TensorFlow.
     (failure,) = map_processes(_run, [(analysis, items, options)], jobs=1, report=report, task=task)
     if failure:

@@ -38,8 +38,12 @@ def rules() -> Table:
 
 def check(found: Check, allow_partial: bool = False) -> Group:
     """What a check found: counts beside the published ones, rules, audio, and the first of all problems."""
-    right = found.is_right(allow_partial)
-    verdict = _plain("all right", "green") if right else _plain("not as published", WRONG)
+    if found.is_right():
+        verdict = _plain("all right", "green")
+    elif found.is_right(allow_partial):
+        verdict = _plain("a part, taken as it is", "yellow")
+    else:
+        verdict = _plain("not as published", WRONG)
     lines = [Text.assemble((f"{found.corpus}, {found.form}: ", "bold"), verdict), _plain(f"  {found.where}")]
     if found.counts:
         lines.append(_counts(found))
