@@ -218,7 +218,7 @@ def test_generators_that_have_not_converged_are_named(paper):
 
 def test_notes_say_how_it_was_run(paper):
     notes = " ".join(table_of(paper, [], run_of(overrides={"gan_epochs": "7"}, seed=5)).notes)
-    for text in ("quick", "strict", "`gan_epochs=7`", "seed 5", "iemocap (100)", "tedlium (100)", "is10"):
+    for text in ("quick", "strict", "`gan_epochs=7`", "seed 5", "iemocap (100, is10)", "tedlium (100, is10)"):
         assert text in notes
 
 
@@ -256,7 +256,7 @@ def test_write_report_of_a_whole_run(tmp_path, finished_run):
         text = (tmp_path / "tables" / f"table{table.number}.json").read_text(encoding="utf-8")
         assert tables.from_json(text) == table
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for text in ("bao2019", "59.48", "lambda_cls", "generator_units", "assumed", "scan", "lab (72)"):
+    for text in ("bao2019", "59.48", "lambda_cls", "generator_units", "assumed", "scan", "lab (72, is10)"):
         assert text in page
 
 
