@@ -19,6 +19,8 @@ from tfsergan import papers, training
 from tfsergan.methods.yi2019 import ADAN
 from tfsergan.samplers import ADANSampler
 
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly")
+
 TINY = {
     **{"latent": 3, "autoencoder_units": (5,), "other_units": (4,), "random_state": 0},
     **{"epochs": 1, "batch_size": 1000, "learning_rate": 0.01},
