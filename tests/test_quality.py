@@ -69,6 +69,12 @@ def test_two_distributions_far_apart_are(vectors):
     assert two_sample_accuracy(vectors, np.tile(vectors + 9, (7, 1)), seed=0) == 1
 
 
+def test_copies_are_taken_for_the_other_kind():
+    """In as many dimensions as vectors a copy's original is remembered, so that the accuracy falls below one half."""
+    vectors = np.random.default_rng(0).normal(size=(60, 60))
+    assert two_sample_accuracy(vectors, vectors, seed=0) < 0.3
+
+
 def test_as_many_of_each_kind_are_taken(vectors):
     """Else always to say the larger kind would be right more than half the time."""
     more = np.random.default_rng(1).normal(size=(900, 6))

@@ -53,7 +53,8 @@ def two_sample_accuracy(real: np.ndarray, synthetic: np.ndarray, seed: int, fold
     """Balanced accuracy of a linear classifier (ridge) that tells real from synthetic vectors, cross-validated.
 
     Lopez-Paz & Oquab 2017, "Revisiting classifier two-sample tests": 0.5 where it can't, 1 where it always can.
-    As many vectors of each kind are taken.
+    As many vectors of each kind are taken. Copies of real vectors fall below 0.5: a vector's copy is among those
+    that the classifier learns from, under the other name.
 
     Args:
         real: (n >= 2, d).
