@@ -1,6 +1,7 @@
 """A paper as data: what it says, where each value is from, and what may be typed over it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -438,6 +439,26 @@ def test_parse_like_refuses_in_one_way_or_gives_the_type(example, text):
     except UsageError:
         return
     assert type(found) is type(example)
+
+
+def test_texts_are_chosen_among_those_there_are(yi2019):
+    chosen = {"activation": "leaky_relu", "scaling": "largest magnitude", "generator_loss": "equation 5"}
+    s = yi2019.settings("paper", chosen | {"precision": "mixed_bfloat16", "acted.dnn.activation": "tanh"})
+    assert {name: s[name] for name in chosen} == chosen
+    with pytest.raises(UsageError, match=r"--set activation=softsign: must be tanh or leaky_relu"):
+        yi2019.settings("paper", {"activation": "softsign"})
+
+
+@pytest.mark.parametrize("name", papers.names())
+def test_values_of_the_paper_are_within_their_bounds(name):
+    paper = papers.load(name)
+    for key, value in paper.hyperparameters.items():
+        assert value.within_bounds(), key
+        if isinstance(value.value, str):
+            assert value.choices, f"{key}: which texts may it be?"
+        for schedule, values in paper.schedules.items():
+            if key in values:
+                assert replace(value, value=values[key].value).within_bounds(), (schedule, key)
 
 
 # ---- names that do not exist ------------------------------------------------------------------------------------

@@ -148,6 +148,13 @@ def test_the_defaults_are_what_the_paper_prints():
     assert len(set(settings) & set(given)) >= 16
 
 
+def test_the_papers_choices_are_the_samplers():
+    for name, value in papers.load("yi2019").hyperparameters.items():
+        if value.choices and name in ADANSampler._parameter_constraints:
+            (constraint,) = ADANSampler._parameter_constraints[name]
+            assert set(value.choices) == constraint.options, name
+
+
 def test_data_frames_keep_their_names(data):
     x = pd.DataFrame(data[0].astype(np.float32), columns=["F0", "jitter", "loudness", "shimmer"])
     vectors, labels = tiny(copies=1).fit_resample(x, pd.Series(data[1], name="emotion"))

@@ -82,9 +82,9 @@ def choose(models: Path, fold: str | None, setting: str | None, prefix: str) -> 
 
 def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[str, Any]:
     """What a reader of exported generators needs to know, from a run's `run.toml`."""
-    corpora = {
-        role: f"{c['name']}, {c['utterances']} utterances"
-        for role, c in run["corpora"].items()
+    used = {
+        role: corpus
+        for role, corpus in run["corpora"].items()
         if role != "cross" and (role in fold or fold.partition("-")[0] not in run["corpora"])
     }
     return {
@@ -96,8 +96,8 @@ def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[
         "schedule": run["run"]["schedule"],
         "protocol": run["run"]["protocol"],
         "seed": run["run"]["seed"],
-        "feature_set": paper.features,
-        "corpora": corpora,
+        "feature_set": ", ".join(sorted({corpus["features"] for corpus in used.values()})),
+        "corpora": {role: f"{c['name']}, {c['utterances']} utterances" for role, c in used.items()},
         "overrides": run["run"]["overrides"],
         "versions": run["versions"],
     }
@@ -139,14 +139,14 @@ class Sample(keras.Model):
         self.decoder_map = decoder_map
         self.built = True
 
-    def call(self, emotion: tf.Tensor, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def call(self, emotion: tf.Tensor, n: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         classes, m = self.decoder_map["classes"], self.decoder_map
         known = tf.equal(tf.constant(classes), emotion)
         tf.debugging.assert_equal(tf.reduce_any(known), True, f"emotion is one of {', '.join(classes)}")
         index = tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
         z = tf.random.stateless_normal((n, self.adan.latent), tf.stack([seed, index]))
         vectors = self.adan.decoder_R(self.adan.generate(tf.fill((n,), index), z), training=False)
-        return tf.gather(vectors, m["position"], axis=1) * m["scale"] + m["offset"]
+        return {"features": tf.gather(vectors, m["position"], axis=1) * m["scale"] + m["offset"]}
 
 
 def save_decoder_map(
