@@ -270,6 +270,12 @@ def test_tables_need_their_corpora_alone(yi2019, paper):
         yi2019.needed([6])
 
 
+def test_what_rows_share_needs_no_source(paper):
+    table = paper.table(3)
+    assert table.needs_of("Real") == ["labelled", "cross"]
+    assert table.needs_of("Syn.") == ["labelled", "source", "cross"]
+
+
 def test_where_cells_of_yi2019_are_measured(yi2019):
     place = papers.Place
     assert yi2019.table(1).place("SVM", "UAR") == place(1, "SVM", "test", "uar")

@@ -148,6 +148,14 @@ def test_the_defaults_are_what_the_paper_prints():
     assert len(set(settings) & set(given)) >= 16
 
 
+def test_numbers_may_be_numpys(data):
+    """As a search over parameters gives them."""
+    numbers = {name: np.int64(TINY[name]) for name in ("latent", "epochs", "batch_size")}
+    units = {name: np.array(TINY[name]) for name in ("autoencoder_units", "other_units")}
+    x, _ = tiny(**numbers, **units, learning_rate=np.float64(0.01)).fit_resample(*data)
+    np.testing.assert_array_equal(x, tiny().fit_resample(*data)[0])
+
+
 def test_the_papers_choices_are_the_samplers():
     for name, value in papers.load("yi2019").hyperparameters.items():
         if value.choices and name in ADANSampler._parameter_constraints:

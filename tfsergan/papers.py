@@ -137,6 +137,10 @@ class TableSpec:
     reported: Mapping[tuple[str, str], tuple[float, float | None]]
     notes: tuple[str, ...]
 
+    def needs_of(self, column: str) -> list[str]:
+        """The roles without which a column can't be measured: what rows share is about no source."""
+        return [role for role in self.needs if not (column in self.shared and role == "source")]
+
     def place(self, row: str, column: str) -> Place:
         """Where the cell that is printed at a row and column is measured."""
         shared = {"row": ""} if column in self.shared else {}
