@@ -252,9 +252,8 @@ class FoldVectors:
 
     def trained_sampler(self, repeat: int) -> ADANSampler:
         sampler = self.sampler("ADAN", self.part, repeat)
-        trained = training.finished(sampler.folder)
         sampler.fit_model(*self.real(self.part))
-        if not trained:
+        if not (self.folder / export.DECODER_MAP).exists():  # the same for every repeat
             names, classes = self.corpus.feature_names, self.corpus.classes
             export.save_decoder_map(self.folder, *self.raw_map(sampler), names, classes)
         return sampler
@@ -294,8 +293,9 @@ def draw(run: Run) -> None:
     losses = {
         name: {tag.partition("/")[2]: values for tag, values in tags.items() if tag.startswith("losses/")}
         for name, tags in logged.items()
+        if tags
     }
-    if any(losses.values()):  # always drawn anew: the second corpus may have come since
+    if losses:  # always drawn anew: the second corpus may have come since
         figures.save(figures.training_curves(losses, title=run.paper.figures["2"]["title"]), paths[2])
     if "dialogue" in first and not paths[3].exists():
         figures.save(figure_3(run, first["dialogue"]), paths[3])

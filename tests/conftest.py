@@ -1,5 +1,6 @@
-"""A tiny synthetic world: corpora of a dozen features and a run of bao2019 that ends in seconds."""
+"""A tiny synthetic world: corpora of a dozen features and runs of papers that end in seconds."""
 
+import importlib
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
@@ -18,7 +19,7 @@ FEATURES = (  # the twelve that figure 2 shows, so that the figure can be drawn
     *("lspFreq_sma[4]_amean", "F0finEnv_sma_amean", "voicingFinalUnclipped_sma_amean"),
     *("F0final_sma_amean", "jitterLocal_sma_amean"),
 )
-TINY = {  # as typed after --set
+BAO2019 = {
     **{"generator_units": "6", "discriminator_units": "6", "domain_classifier_units": "5", "batch_size": "8"},
     **{"pretrain_iterations": "3", "gan_iterations": "3", "decay_iterations": "2", "checkpoint_epochs": "1"},
     **{"folds": "1", "repeats": "2", "lambda_cls": "0,2"},
@@ -29,6 +30,17 @@ TINY = {  # as typed after --set
         for name, value in (("units", "6"), ("updates", "4"), ("batch_size", "32"), ("learning_rate", "0.01"))
     },
 }
+YI2019 = {
+    **{"latent": "3", "autoencoder_units": "5", "other_units": "4", "batch_size": "16", "updates": "9"},
+    **{"folds": "1", "repeats": "2"},
+    **{
+        f"{role}.{name}": value
+        for role in ("acted", "dialogue")
+        for name, value in (("copies", "2"), ("other_copies", "1"), ("dnn.units", "5"), ("dnn.epochs", "2"))
+    },
+}
+TINY = {"bao2019": BAO2019, "yi2019": YI2019}
+"""What each paper's tiny run sets, as typed after --set."""
 
 
 def make_corpus(name: str, seed: int, per_cell: int = 3, labelled: bool = True):
@@ -68,8 +80,14 @@ def changed(corpus, **arrays):
     return replace(corpus, **arrays).select(slice(None))
 
 
-def make_corpora() -> dict:
-    """A corpus by role."""
+def make_corpora(paper: str = "bao2019") -> dict:
+    """A corpus by role of the paper."""
+    if paper == "yi2019":
+        acted = make_corpus("act", seed=4)
+        x = acted.x.copy()
+        x[:, 3] = 7.0  # a feature that does not vary
+        acted = replace(changed(acted, x=x), features="is11")
+        return {"acted": acted, "dialogue": make_corpus("dia", seed=5, per_cell=4)}
     return {
         "labelled": make_corpus("lab", seed=1),
         "source": make_corpus("src", seed=2, per_cell=2, labelled=False),
@@ -77,53 +95,62 @@ def make_corpora() -> dict:
     }
 
 
-def make_run(folder: Path, corpora: dict | None = None, protocol: str = "strict", **options):
-    """A run of bao2019 on the tiny corpora, seconds long; `options` replace what `TINY` sets."""
+def make_run(
+    folder: Path, corpora: dict | None = None, protocol: str = "strict", paper: str = "bao2019", **options
+):
+    """A run of a paper on its tiny corpora, seconds long; `options` replace what `TINY` sets."""
     from tfsergan import papers, training
     from tfsergan.evaluation import Run
 
     training.deterministic()
-    paper = papers.load("bao2019")
+    spec = papers.load(paper)
     report = options.pop("report", None)
     seed = options.pop("seed", 0)
-    overrides = TINY | options
+    overrides = TINY[paper] | options
     return Run(
         folder=folder,
-        paper=paper,
-        settings=paper.settings("quick", overrides),
+        paper=spec,
+        settings=spec.settings("quick", overrides),
         schedule="quick",
         protocol=protocol,
-        corpora=make_corpora() if corpora is None else corpora,
+        corpora=make_corpora(paper) if corpora is None else corpora,
         overrides=overrides,
         seed=seed,
         **({"report": report} if report else {}),
     )
 
 
-def reproduce(run, tables=(1, 2, 3)):
-    """Measures the run's tables, as the command line does."""
-    from tfsergan.reproductions import bao2019
-
-    with run.opened("tfsergan reproduce bao2019"):
-        bao2019.reproduce(run, tables)
+def reproduce(run, tables=None):
+    """Measures these tables of a run, or all, as the command line does."""
+    script = importlib.import_module(f"tfsergan.reproductions.{run.paper.name}")
+    with run.opened(f"tfsergan reproduce {run.paper.name}"):
+        script.reproduce(run, tables or [table.number for table in run.paper.tables])
     return run
 
 
 class Classifiers:
-    """Every classifier that a run trains, by task: what it was trained on and became."""
+    """Every classifier that a run trains: what it was trained on and became; DNNs by task, SVMs in their order."""
 
     def __init__(self, patch: pytest.MonkeyPatch):
-        from tfsergan.classifiers import DNN
+        from tfsergan.classifiers import DNN, SVM
 
         self.trained: dict[str, dict[str, np.ndarray | list[np.ndarray]]] = {}
-        fit = DNN.fit
+        self.svms: list[dict[str, np.ndarray | list[np.ndarray]]] = []
+        fit, fit_svm = DNN.fit, SVM.fit
 
         def recorded(dnn, x, y, *, task="classifier", **options):
             fit(dnn, x, y, task=task, **options)
             self.trained[task.strip()] = {"x": x.copy(), "y": y.copy(), "weights": dnn.network.get_weights()}
             return dnn
 
+        def recorded_svm(svm, x, y):
+            fit_svm(svm, x, y)
+            weights = [svm.model.dual_coef_, svm.model.intercept_, svm.model.support_]
+            self.svms.append({"x": x.copy(), "y": y.copy(), "weights": weights})
+            return svm
+
         patch.setattr(DNN, "fit", recorded)
+        patch.setattr(SVM, "fit", recorded_svm)
 
 
 @pytest.fixture(autouse=True)
@@ -134,8 +161,14 @@ def own_data_dir(monkeypatch, tmp_path_factory):
 
 @pytest.fixture
 def tiny_corpora() -> dict:
-    """A corpus by role; twelve features, four classes, six speakers in three sessions."""
+    """A corpus by role of bao2019; twelve features, four classes, six speakers in three sessions."""
     return make_corpora()
+
+
+@pytest.fixture
+def yi2019_corpora() -> dict:
+    """A corpus by role of yi2019, of the same kind; a feature of the acted one does not vary."""
+    return make_corpora("yi2019")
 
 
 @pytest.fixture
@@ -146,7 +179,7 @@ def alter() -> Callable:
 
 @pytest.fixture
 def tiny_run() -> Callable:
-    """Makes a run: `tiny_run(folder, corpora, protocol="paper", gan_iterations="5", ...)`."""
+    """Makes a run: `tiny_run(folder, corpora, protocol="paper", paper="bao2019", gan_iterations="5", ...)`."""
     return make_run
 
 
@@ -164,7 +197,7 @@ def classifiers(monkeypatch) -> Classifiers:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A run with every table measured, and its classifiers; to be read, not changed."""
+    """A run of bao2019 with every table measured, and its classifiers; to be read, not changed."""
     with pytest.MonkeyPatch.context() as patch:
         recorded = Classifiers(patch)
         run = reproduce(make_run(tmp_path_factory.mktemp("finished") / "run"))
@@ -179,6 +212,15 @@ def finished_run(finished):
 @pytest.fixture
 def finished_classifiers(finished) -> dict:
     return finished[1]
+
+
+@pytest.fixture(scope="session")
+def finished_yi2019(tmp_path_factory):
+    """A run of yi2019 with every table measured, and its classifiers; to be read, not changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        recorded = Classifiers(patch)
+        run = reproduce(make_run(tmp_path_factory.mktemp("finished_yi2019") / "run", paper="yi2019"))
+    return run, recorded
 
 
 @pytest.fixture

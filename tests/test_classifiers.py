@@ -1,9 +1,11 @@
-"""The DNN behind fit and predict: it learns, and its repeats are strangers that can be repeated."""
+"""DNN and SVM behind fit and predict: they learn, and repeats are strangers that can be repeated."""
 
 import numpy as np
 import pytest
+from sklearn.svm import SVC
 
-from tfsergan.classifiers import DNN
+from tfsergan import classifiers
+from tfsergan.classifiers import DNN, SVM
 
 
 def blobs(n: int = 90, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -82,3 +84,109 @@ def test_tells_its_progress():
 def test_predict_before_fit_is_refused():
     with pytest.raises(ValueError, match="fit"):
         DNN(units=4, seeds=(1,)).predict(blobs()[0])
+
+
+# ---- a set for each repeat, weights, the best epoch -----------------------------------------------------------
+
+
+def own_sets() -> tuple[np.ndarray, np.ndarray]:
+    """Two sets of the blobs, other vectors in another order."""
+    sets = [blobs(seed=1), blobs(seed=2)]
+    sets[1] = tuple(part[::-1] for part in sets[1])
+    return tuple(np.stack(part) for part in zip(*sets, strict=True))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_set_for_each_repeat_is_a_dnn_for_each_set(batch_norm):
+    options = {"units": 6, "dropout": 0.0, "learning_rate": 0.02, "batch_size": 40, "epochs": 2}
+    options |= {"activation": "tanh", "batch_norm": batch_norm, "l2": 0.01}
+    x, y = own_sets()
+    together = DNN(seeds=(1, 2), **options).fit(x, y)
+    for repeat, seed in enumerate((1, 2)):
+        alone = DNN(seeds=(seed,), **options).fit(x[repeat], y[repeat])
+        for a, b in zip(repeat_of(together, repeat), repeat_of(alone, 0), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+        np.testing.assert_array_equal(together.predict(x[0])[repeat], alone.predict(x[0])[0])
+
+
+def test_labels_that_all_repeats_share():
+    options = {"units": 6, "seeds": (1, 2), "epochs": 1}
+    x, _ = own_sets()
+    y = blobs()[1]
+    one, other = DNN(**options).fit(x, y), DNN(**options).fit(x, np.stack([y, y]))
+    for a, b in zip(one.network.get_weights(), other.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_l2_by_hand():
+    """Adam's first step is g / (|g| + epsilon), and zeros leave the first kernel no gradient but that of l2."""
+    x, y = np.zeros((4, 5), np.float32), np.zeros(4, int)  # nothing else moves the first kernel
+    options = {"units": 6, "seeds": (1,), "dropout": 0.0, "learning_rate": 1e-3, "batch_size": 4, "epochs": 1}
+    free, held = DNN(**options).fit(x, y), DNN(l2=0.1, **options).fit(x, y)
+    before = DNN(**options | {"learning_rate": 0.0}).fit(x, y).network.get_weights()
+    np.testing.assert_array_equal(free.network.get_weights()[0], before[0])
+    g = 2 * 0.1 * before[0]
+    expected = before[0] - 1e-3 * g / (np.abs(g) + 1e-7 / np.sqrt(1 - 0.999))
+    np.testing.assert_allclose(held.network.get_weights()[0], expected, rtol=1e-5, atol=1e-7)
+    assert (held.network.get_weights()[1] == free.network.get_weights()[1]).all()  # biases are free
+
+
+def test_l2_keeps_kernels_small():
+    options = {"units": 8, "seeds": (1,), "learning_rate": 0.02, "epochs": 20}
+    free, held = DNN(**options).fit(*blobs()), DNN(l2=0.1, **options).fit(*blobs())
+    assert (
+        np.square(held.network.get_weights()[0]).sum() < 0.5 * np.square(free.network.get_weights()[0]).sum()
+    )
+
+
+def test_the_best_epoch_of_each_repeat_is_kept(monkeypatch):
+    """The first of equals; which epoch it is differs between repeats."""
+    scripted = iter(np.array([[0.5, 0.2], [0.9, 0.2], [0.9, 0.1], [0.3, 0.8]]))  # an epoch, two repeats
+    seen = []
+    x, y = blobs()
+
+    def predict(dnn, vectors):
+        seen.append([w.copy() for w in dnn.network.get_weights()])
+        right = np.arange(100)[None] < 100 * next(scripted)[:, None]
+        return np.where(right, 0, 1)
+
+    monkeypatch.setattr(DNN, "predict", predict)
+    dnn = DNN(units=8, seeds=(1, 2), learning_rate=0.02, batch_size=32, epochs=4)
+    dnn.fit(x, y, keep_best_on=(np.zeros((100, 5)), np.zeros(100, int)))
+    for kept, second, fourth in zip(dnn.network.get_weights(), seen[1], seen[3], strict=True):
+        np.testing.assert_array_equal(kept[0], second[0])
+        np.testing.assert_array_equal(kept[1], fourth[1])
+    assert (seen[1][0][0] != seen[2][0][0]).any()
+
+
+def test_keeping_the_best_changes_no_training():
+    x, y = blobs()
+    options = {"units": 8, "seeds": (1,), "learning_rate": 0.02, "epochs": 1, "batch_norm": True}
+    plain, kept = DNN(**options).fit(x, y), DNN(**options).fit(x, y, keep_best_on=(x, y))
+    for a, b in zip(plain.network.get_weights(), kept.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# ---- SVM --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [0, classifiers.GRAM_LIMIT])
+@pytest.mark.parametrize("gamma", [0.0, 0.05])
+def test_svm_is_scikit_learns(monkeypatch, limit, gamma):
+    monkeypatch.setattr(classifiers, "GRAM_LIMIT", limit)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(120, 5)), rng.integers(0, 3, 120)
+    x += y[:, None]
+    unseen = rng.normal(size=(80, 5)) + 1
+    ours = SVM(C=2.0, gamma=gamma).fit(x, y)
+    theirs = SVC(C=2.0, gamma=gamma or 1 / 5).fit(x, y)
+    assert len(set(ours.predict(unseen))) == 3
+    np.testing.assert_array_equal(ours.predict(unseen), theirs.predict(unseen))
+    assert (ours.vectors is None) == (limit == 0)
+
+
+def test_svm_keeps_its_support_vectors_alone():
+    x, y = blobs()
+    svm = SVM().fit(x, y)
+    assert len(svm.vectors) == len(svm.model.support_) < len(x)
+    np.testing.assert_array_equal(svm.predict(x), y)

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from tfsergan import _toml, cli, results
 from tfsergan.datasets.dummy_audio import write_wav
-from tfsergan.errors import TfserganError
+from tfsergan.errors import CorpusNotFound, TfserganError
 
 IS10 = (resources.files("tfsergan.features") / "is10_names.txt").read_text(encoding="utf-8").split()
 TINY = [
@@ -535,6 +535,62 @@ def test_a_part_of_a_corpus_is_taken_when_asked_for(tfsergan, monkeypatch):
     for option in ((), ("--allow-partial",)):
         one_line(tfsergan("reproduce", "bao2019", "--quiet", *option), 1)
     assert asked == [False, True]
+
+
+def load_yi2019(there: dict, tmp_path, monkeypatch) -> dict:
+    """What `load_corpora` makes of yi2019's corpora where only these are there."""
+    from tfsergan import corpora, papers
+    from tfsergan.progress import silent
+
+    def load(name, *arguments, **options):
+        if name not in there:
+            raise CorpusNotFound(f"no {name}")
+        return there[name]
+
+    monkeypatch.setattr(corpora, "load", load)
+    names = {"acted": "emodb", "dialogue": "iemocap"}
+    return cli.load_corpora(papers.load("yi2019"), names, tmp_path, tmp_path, silent)
+
+
+def test_either_corpus_of_yi2019_will_do(tmp_path, yi2019_corpora, monkeypatch):
+    acted, dialogue = yi2019_corpora["acted"], yi2019_corpora["dialogue"]
+    both = {"emodb": acted, "iemocap": dialogue}
+    assert load_yi2019(both, tmp_path, monkeypatch) == {"acted": acted, "dialogue": dialogue}
+    for name, role in (("emodb", "acted"), ("iemocap", "dialogue")):
+        loaded = load_yi2019({name: both[name]}, tmp_path, monkeypatch)
+        assert loaded[role] is both[name]
+        (other,) = (loaded[r] for r in loaded if r != role)
+        assert isinstance(other, TfserganError)
+    with pytest.raises(TfserganError, match="no emodb"):
+        load_yi2019({}, tmp_path, monkeypatch)
+
+
+def test_corpora_of_other_feature_sets_need_not_agree(tmp_path, yi2019_corpora, monkeypatch):
+    from dataclasses import replace
+
+    acted, dialogue = yi2019_corpora["acted"], yi2019_corpora["dialogue"]
+    other = replace(acted, feature_names=acted.feature_names[::-1])
+    load_yi2019({"emodb": other, "iemocap": dialogue}, tmp_path, monkeypatch)  # is11 and is10
+    alike = replace(other, features="is10")
+    with pytest.raises(TfserganError, match=r"dia \(dialogue\) has other features than act"):
+        load_yi2019({"emodb": alike, "iemocap": dialogue}, tmp_path, monkeypatch)
+
+
+def test_each_role_is_loaded_with_its_features_and_labels(tmp_path, monkeypatch):
+    from tfsergan import corpora, papers
+    from tfsergan.progress import silent
+
+    asked = {}
+
+    def load(name, features, rule, **options):
+        asked[name] = (features, rule)
+        raise TfserganError("enough") if len(asked) == 2 else CorpusNotFound("not here")
+
+    monkeypatch.setattr(corpora, "load", load)
+    names = {"acted": "emodb", "dialogue": "iemocap"}
+    with pytest.raises(TfserganError, match="enough"):
+        cli.load_corpora(papers.load("yi2019"), names, tmp_path, tmp_path, silent)
+    assert asked == {"emodb": ("is11", "seven_class"), "iemocap": ("is10", "four_class")}
 
 
 def test_features_must_agree(tmp_path, tiny_corpora, monkeypatch):

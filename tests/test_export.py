@@ -6,12 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.preprocessing import MinMaxScaler
 
 from tfsergan import _toml, export, papers, training
 from tfsergan.errors import TfserganError, UsageError
 from tfsergan.evaluation import read_run
 from tfsergan.methods.bao2019 import emotion_cycle_gan
+from tfsergan.methods.yi2019 import adan
 
 LOAD = """
 import sys
@@ -155,3 +157,133 @@ def test_missing_or_damaged_scalers_are_told(tmp_path, content):
         (tmp_path / export.SCALERS).write_bytes(content)
     with pytest.raises(TfserganError, match=r"scalers\.json: can't be read"):
         export.load_scalers(tmp_path)
+
+
+# ---- the sampler of yi2019 --------------------------------------------------------------------------------
+
+SAMPLE = """
+import sys
+import numpy as np, tensorflow as tf
+sample = tf.saved_model.load(sys.argv[1]).signatures["sample"]
+def made(emotion, n, seed):
+    return sample(emotion=tf.constant(emotion), n=tf.constant(n), seed=tf.constant(seed))["features"].numpy()
+np.savez(sys.argv[2], happy=made("happy", 5, 3), again=made("happy", 5, 3), more=made("happy", 8, 3),
+         seed=made("happy", 5, 4), sad=made("sad", 5, 3), none=made("sad", 0, 3))
+try:
+    made("bored", 5, 3)
+except tf.errors.InvalidArgumentError as error:
+    print(error.message)
+assert "tfsergan" not in sys.modules
+"""
+
+
+@pytest.fixture(scope="module")
+def exported_sampler(finished_yi2019, tmp_path_factory):
+    from tfsergan.reproductions import yi2019
+
+    run, to = finished_yi2019[0].folder, tmp_path_factory.mktemp("export") / "sampler"
+    return yi2019.export_generators(run, read_run(run), to, "acted-session1", "adan-1")
+
+
+@pytest.fixture(scope="module")
+def sampled(exported_sampler, tmp_path_factory):
+    """What a process with TensorFlow alone samples, and what it says of an emotion that there is not."""
+    out = tmp_path_factory.mktemp("sampled") / "out.npz"
+    done = subprocess.run(
+        [sys.executable, "-c", SAMPLE, str(exported_sampler), str(out)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return np.load(out), done.stdout
+
+
+def test_a_fresh_process_samples_what_the_model_makes(sampled, finished_yi2019, yi2019_corpora):
+    """Raw features: the decoder's, un-normed by training utterances, and those that never vary."""
+    corpus = yi2019_corpora["acted"]
+    train = corpus.x[corpus.session != "session1"].astype(np.float64)
+    kept = np.ptp(train, axis=0) > 0
+    model = adan(finished_yi2019[0].settings, kept.sum(), 4, seed=99)
+    training.load_weights(model, finished_yi2019[0].folder / "models" / "acted-session1" / "adan-1")
+    found, _ = sampled
+    for emotion, name in ((1, "happy"), (3, "sad")):
+        z = tf.random.stateless_normal((5, model.latent), (3, emotion))
+        made = model.decoder_R(model.generate(tf.fill((5,), emotion), z)).numpy()
+        raw = np.tile(train[0], (5, 1))
+        raw[:, kept] = made * train[:, kept].std(axis=0) + train[:, kept].mean(axis=0)
+        assert found[name].shape == (5, 12)
+        scale = np.abs(train).max(axis=0)
+        np.testing.assert_allclose(found[name] / scale, raw / scale, rtol=1e-4, atol=1e-5)
+    assert kept.sum() == 11
+    assert (found["happy"][:, ~kept] == 7).all()
+
+
+def test_the_seed_decides_what_is_sampled(sampled):
+    found, _ = sampled
+    vary = np.ptp(found["happy"], axis=0) > 0
+    np.testing.assert_array_equal(found["happy"], found["again"])
+    assert found["more"].shape == (8, 12)
+    for other in ("seed", "sad"):
+        assert (found[other] != found["happy"])[:, vary].all()
+    assert found["none"].shape == (0, 12)
+
+
+def test_an_emotion_that_there_is_not_is_refused(sampled):
+    assert "emotion is one of angry, happy, neutral, sad" in sampled[1]
+
+
+def test_the_samplers_card(exported_sampler, yi2019_corpora):
+    card = _toml.loads((exported_sampler / "card.toml").read_text(encoding="utf-8"))
+    assert tuple(card["features"]) == yi2019_corpora["acted"].feature_names
+    assert (card["signature"], card["fold"], card["setting"]) == ("sample", "acted-session1", "adan-1")
+    assert card["feature_set"] == "is11"
+    assert card["corpora"] == {"acted": "act, 72 utterances"}
+    text = (exported_sampler / "README.md").read_text(encoding="utf-8")
+    assert 'signatures["sample"]' in text
+    assert 'made["features"]  # (5, 12)' in text
+
+
+def test_the_readmes_lines_run(exported_sampler):
+    text = (exported_sampler / "README.md").read_text(encoding="utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0].replace("FOLDER", str(exported_sampler))
+    names = {}
+    exec(code, names)
+    assert names["made"]["features"].shape == (5, 12)
+
+
+def test_an_adan_that_was_not_trained_is_a_usage_error(tmp_path, finished_yi2019):
+    from tfsergan.reproductions import yi2019
+
+    run = finished_yi2019[0].folder
+    with pytest.raises(UsageError, match=r"--setting adan-7: .*adan-0, adan-1"):
+        yi2019.export_generators(run, read_run(run), tmp_path / "out", None, "adan-7")
+    assert export.choose(run / "models", None, None, prefix="adan-") == (
+        run / "models" / "acted-session1",
+        "adan-0",
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"{", b"{}", b"[]", b'{"classes": [], "features": ["a"], "constant": {}, "affine": {}}']
+)
+def test_a_missing_or_damaged_decoder_map_is_told(tmp_path, content):
+    if content is not None:
+        (tmp_path / export.DECODER_MAP).write_bytes(content)
+    with pytest.raises(TfserganError, match=r"decoder\.json: can't be read"):
+        export.load_decoder_map(tmp_path)
+
+
+def test_a_decoder_map_survives_its_file(tmp_path):
+    export.save_decoder_map(
+        tmp_path, {"b": 7.0}, {"c": (2.0, 0.5), "a": (1e-3, 1e4)}, ["a", "b", "c"], ["angry", "sad"]
+    )
+    found = export.load_decoder_map(tmp_path)
+    assert (found["classes"], found["features"], found["kept"]) == (
+        ["angry", "sad"],
+        ["a", "b", "c"],
+        ["c", "a"],
+    )
+    outputs = np.array([[10.0, 20.0]])  # of c and a
+    raw = outputs[:, found["position"]] * found["scale"] + found["offset"]
+    np.testing.assert_allclose(raw, [[1e4 + 0.02, 7.0, 20.5]], rtol=1e-6)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsergan.networks import GlorotPerCopy, mlp, multiply_adds, parallel_mlp
+from tfsergan.networks import BatchNormPerCopy, GlorotPerCopy, mlp, multiply_adds, parallel_mlp
 
 SEEDS = (11, 22, 33)
 
@@ -116,6 +116,80 @@ def test_the_seed_decides_weights_and_dropout(build, vectors):
     assert (np.asarray(first(x)) != np.asarray(other(x))).any()
     assert (np.asarray(first(x, training=True)) != np.asarray(first(x, training=True))).any()
     np.testing.assert_array_equal(first(x, training=False), again(x, training=False))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "expected"),
+    [("tanh", [np.tanh(2.0), np.tanh(-2.0)]), ("relu", [2.0, 0.0]), ("leaky_relu", [2.0, -0.4])],
+)
+@pytest.mark.parametrize("final", ["linear", "tanh"])
+def test_activations(hidden, expected, final):
+    weights = [np.array([[1.0]]), np.array([0.0]), np.array([[3.0]]), np.array([-1.0])]
+    last = {"linear": lambda z: z, "tanh": np.tanh}[final](3 * np.array(expected) - 1)
+    model = mlp(1, (1,), 1, seed=0, hidden=hidden, final=final)
+    model.set_weights(weights)
+    np.testing.assert_allclose(model(np.array([[2.0], [-2.0]]))[:, 0], last, rtol=1e-6)
+    together = parallel_mlp(1, (1,), 1, seeds=(0,), hidden=hidden)
+    together.set_weights([w.reshape(1, 1, 1) for w in weights])
+    np.testing.assert_allclose(
+        together(np.array([[[2.0], [-2.0]]]))[0, :, 0], 3 * np.array(expected) - 1, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("final", ["linear", "tanh"])
+def test_bfloat16_is_of_the_matrix_products_alone(vectors, final):
+    options = {"seed": 3, "hidden": "tanh", "final": final, "dropout": 0.1}
+    half, whole = (mlp(5, (6, 4), 2, precision=p, **options) for p in ("mixed_bfloat16", "float32"))
+    out = half(vectors[0])
+    assert out.dtype == "float32"
+    assert {w.dtype for w in half.trainable_variables} == {"float32"}
+    assert {layer.compute_dtype for layer in half.layers if layer.weights} == {"bfloat16"}
+    for one, other in zip(half.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(out, whole(vectors[0]), atol=0.03)
+    assert (np.asarray(out) != np.asarray(whole(vectors[0]))).any()
+
+
+def test_batch_norm_per_copy_is_keras_batch_norm_of_each_copy(vectors):
+    together = BatchNormPerCopy()
+    together.build(vectors.shape)
+    alone = [keras.layers.BatchNormalization() for _ in vectors]
+    rng = np.random.default_rng(1)
+    gamma, beta = rng.normal(size=(2, 3, 1, 5))
+    together.gamma.assign(gamma)
+    together.beta.assign(beta)
+    for i, layer in enumerate(alone):
+        layer.build(vectors[i].shape)
+        layer.gamma.assign(gamma[i, 0])
+        layer.beta.assign(beta[i, 0])
+    for training in (False, True, True, False):
+        x = vectors * rng.uniform(0.5, 2) + rng.normal()
+        expected = np.stack([layer(part, training=training) for layer, part in zip(alone, x, strict=True)])
+        np.testing.assert_allclose(together(x, training=training), expected, rtol=1e-4, atol=1e-5)
+    for name in ("moving_mean", "moving_variance"):
+        expected = np.stack([getattr(layer, name) for layer in alone])[:, None]
+        np.testing.assert_allclose(getattr(together, name), expected, rtol=1e-5)
+    assert len(together.trainable_variables) == len(together.non_trainable_variables) == 2
+
+
+def test_batch_norm_of_a_copy_sees_no_other(vectors):
+    model = parallel_mlp(5, (6,), 2, seeds=SEEDS, batch_norm=True)
+    other = vectors.copy()
+    other[0] = 100
+    before, after = (np.asarray(model(x, training=True)) for x in (vectors, other))
+    assert (before[0] != after[0]).any()
+    np.testing.assert_array_equal(before[1:], after[1:])
+
+
+def test_batch_norm_comes_after_the_activation_and_before_dropout():
+    model = parallel_mlp(5, (6,), 2, seeds=SEEDS, batch_norm=True, dropout=0.5, hidden="relu")
+    assert [layer.name for layer in model.layers[1:]] == [
+        "dense_1",
+        "relu_1",
+        "batch_norm_1",
+        "dropout_1",
+        "output",
+    ]
 
 
 def test_multiply_adds():

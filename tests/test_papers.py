@@ -1,6 +1,7 @@
 """A paper as data: what it says, where each value is from, and what may be typed over it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -63,10 +64,14 @@ def paper() -> papers.Paper:
 
 # ---- bao2019 says what the paper says -------------------------------------------------------------------------
 
-SOURCES = re.compile(r"sec\. \d(\.\d)?|table \d|authors' code|assumed|(quick|compact) schedule")
+SOURCES = re.compile(
+    r"sec\. (\d(\.\d)?|[IV]+(-[A-D])?)|table \d|authors' code|assumed|(quick|compact) schedule"
+)
 
 
-def test_every_hyperparameter_names_its_source(paper):
+@pytest.mark.parametrize("name", papers.names())
+def test_every_hyperparameter_names_its_source(name):
+    paper = papers.load(name)
     every = dict(paper.hyperparameters)
     for schedule, values in paper.schedules.items():
         every |= {f"{schedule}: {name}": value for name, value in values.items()}
@@ -154,6 +159,133 @@ def test_papers_are_listed_by_year():
     assert years == sorted(years)
 
 
+# ---- yi2019 says what the paper says --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def yi2019() -> papers.Paper:
+    return papers.load("yi2019")
+
+
+def test_the_paper_schedule_of_yi2019_is_the_printed_one(yi2019):
+    """Sec. II-A, III-B and III-D, typed from the paper."""
+    s = yi2019.settings("paper")
+    assert (s.latent, s.autoencoder_units, s.other_units) == (100, (800, 800), (100, 100))
+    assert (s.activation, s.discriminator_updates, s.learning_rate) == ("tanh", 1, 1e-4)
+    assert (s.generator_loss, s.scaling, s.stop_after) == ("equation 6", "none", 0)
+    assert s["acted.copies"] == s["dialogue.copies"] == 10
+    assert (s["acted.dnn.activation"], s["dialogue.dnn.activation"]) == ("relu", "tanh")
+    assert (s.folds, s.updates) == (0, 0)
+
+
+def test_the_code_schedule_of_yi2019_is_the_authors(yi2019):
+    s, printed = yi2019.settings("code"), yi2019.settings("paper")
+    differ = {name: s[name] for name in s if s[name] != printed[name]}
+    assert differ == {
+        **{"activation": "leaky_relu", "scaling": "largest magnitude", "discriminator_updates": 2},
+        **{"beta_1": 0.5, "epsilon": 1e-5, "stop_after": 200},
+    }
+    assert (s.leaky_relu_slope, s.stop_within, s.batch_size, s.epochs) == (0.2, 0.01, 128, 1500)
+    assert s.group("svm") == {"C": 10, "gamma": 0}
+    for role in ("acted", "dialogue"):
+        dnn = s.group(f"{role}.dnn")
+        assert (dnn["units"], dnn["hidden_layers"], dnn["batch_norm"], dnn["dropout"]) == (100, 2, True, 0.5)
+        assert (dnn["l2"], dnn["batch_size"], dnn["epochs"]) == (0.1, 50, 20)
+
+
+REPORTED = {  # typed from the paper's tables I to IV; None is a dash, or a score that the paper does not print
+    1: {
+        "Perception by human": (87.50, None),
+        "GMM/SVM (Luengo et al.)": (78.30, None),
+        "SVM": (80.56, None),
+        "DNN": (80.19, None),
+        "Duplication": (82.06, None),
+        "Noise": (82.06, None),
+        "SMOTE": (82.43, None),
+        "ADAN + SVM": (80.93, None),
+        "ADAN + DNN": (83.74, None),
+    },
+    2: {
+        "real only": (67.94, 60.06, 64.74, 58.25),
+        "synthetic only": (67.76, 58.10, 59.00, 52.52),
+        "real + synthetic": (67.89, 61.32, 65.01, 59.01),
+    },
+    3: {
+        "RNN (Mirsamadi et al.)": (63.50, 58.80),
+        "AAE + SVM (Sahu et al.)": (None, 58.38),
+        "Duplication": (64.37, 58.34),
+        "Noise": (64.30, 58.40),
+        "SMOTE": (62.47, 58.52),
+        "ADAN + SVM": (65.01, 59.01),
+    },
+    4: {
+        "2-D ACRNN (Chen et al.)": (None, 62.40),
+        "3-D ACRNN (Chen et al.)": (None, 64.74),
+        "Variable-length DNN (Ma et al.)": (71.45, 64.22),
+        "ADAN + SVM": (67.89, 61.32),
+        "ADAN + DNN": (66.80, 62.83),
+    },
+}
+
+
+@pytest.mark.parametrize("number", REPORTED)
+def test_reported_scores_of_yi2019_are_the_papers(yi2019, number):
+    table = yi2019.table(number)
+    expected = {
+        (row, column): (score, None)
+        for row, scores in REPORTED[number].items()
+        for column, score in zip(table.columns, scores, strict=True)
+        if score is not None
+    }
+    assert table.reported == expected
+    assert set(table.rows) - set(REPORTED[number]) == ({"DNN"} if number == 4 else set())  # ours beside it
+    assert (table.scale, table.decimals) == (100, 2)
+    assert all("et al." in row or row == "Perception by human" for row in table.quoted)
+    assert {row for row in table.rows if "et al." in row} <= set(table.quoted)
+
+
+def test_corpora_of_yi2019(yi2019):
+    assert {name: role.corpus for name, role in yi2019.roles.items()} == {
+        "acted": "emodb",
+        "dialogue": "iemocap",
+    }
+    assert yi2019.roles["acted"].rule("emodb") == "seven_class"
+    assert yi2019.roles["dialogue"].rule("iemocap") == "four_class"  # happy without excited: 4490
+    assert yi2019.features_of("acted", "emodb") == yi2019.features_of("acted", "my_corpus") == "is11"
+    assert yi2019.features_of("acted", "demo/cross") == "is10"
+    assert yi2019.features_of("dialogue", "iemocap") == "is10"
+
+
+def test_tables_need_their_corpora_alone(yi2019, paper):
+    assert [yi2019.needed([number]) for number in (1, 2, 3, 4, 5)] == [
+        ["acted"],
+        ["dialogue"],
+        ["dialogue"],
+        ["dialogue"],
+        ["acted", "dialogue"],
+    ]
+    assert yi2019.needed([4, 1]) == ["acted", "dialogue"]  # in the paper's order
+    assert paper.needed([1, 2, 3]) == ["labelled", "source", "cross"]
+    with pytest.raises(UsageError, match="no table 6"):
+        yi2019.needed([6])
+
+
+def test_what_rows_share_needs_no_source(paper):
+    table = paper.table(3)
+    assert table.needs_of("Real") == ["labelled", "cross"]
+    assert table.needs_of("Syn.") == ["labelled", "source", "cross"]
+
+
+def test_where_cells_of_yi2019_are_measured(yi2019):
+    place = papers.Place
+    assert yi2019.table(1).place("SVM", "UAR") == place(1, "SVM", "test", "uar")
+    assert yi2019.table(2).place("real only", "WA, improvised") == place(2, "real only", "improvised", "wa")
+    assert yi2019.table(3).place("ADAN + SVM", "WA") == place(2, "real + synthetic", "all", "wa")
+    assert yi2019.table(4).place("ADAN + SVM", "UAR") == place(2, "real + synthetic", "improvised", "uar")
+    assert yi2019.table(4).place("DNN", "WA") == place(4, "DNN", "improvised", "wa")
+    assert yi2019.table(5).place("ADAN", "coverage, acted") == place(5, "ADAN", "acted", "coverage")
+
+
 # ---- reading --------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +298,41 @@ def test_parse():
     assert (paper.table(2).scale, paper.table(2).shared) == (1.0, ())
     assert [d.protocols for d in paper.deviations] == [("strict", "paper"), ("strict",)]
     assert paper.scan_notes == ("a stain",)
+
+
+def test_a_dash_is_no_score():
+    paper = papers.parse("toy", MINIMAL.replace("a = [1.5, [2.5, 0.5]]", 'a = ["-", [2.5]]\nb = ["-", "-"]'))
+    assert paper.table(2).reported == {("a", "y"): (2.5, None)}
+
+
+def test_a_table_may_report_nothing():
+    paper = papers.parse("toy", MINIMAL.replace("[tables.reported]\na = [1.5, [2.5, 0.5]]\n", ""))
+    assert paper.table(2).reported == {}
+
+
+def test_a_role_takes_the_papers_features_unless_it_says_otherwise():
+    def features(extra: str, corpus: str) -> str:
+        text = MINIMAL.replace('about = "labelled"', f'about = "labelled"\n{extra}')
+        return papers.parse("toy", text).features_of("labelled", corpus)
+
+    assert features("", "emodb") == "is10"
+    assert features('features = { default = "is11" }', "emodb") == "is11"
+    assert features('features = { emodb = "is09", default = "is11" }', "emodb") == "is09"
+    assert features('features = { emodb = "is09" }', "iemocap") == "is10"
+
+
+def test_places_of_cells():
+    sources = """
+shared = ["x"]
+[tables.column_sources]
+y = { column = "z", metric = "wa" }
+[tables.row_sources]
+b = { table = 1, row = "c", column = "w" }
+[tables.reported]"""
+    table = papers.parse("toy", MINIMAL.replace("\n[tables.reported]", sources)).table(2)
+    assert table.place("a", "x") == papers.Place(2, "", "x", "uar")
+    assert table.place("a", "y") == papers.Place(2, "a", "z", "wa")
+    assert table.place("b", "y") == papers.Place(1, "c", "w", "wa")  # a row's own column counts
 
 
 @pytest.mark.parametrize(
@@ -278,6 +445,26 @@ def test_parse_like_refuses_in_one_way_or_gives_the_type(example, text):
     except UsageError:
         return
     assert type(found) is type(example)
+
+
+def test_texts_are_chosen_among_those_there_are(yi2019):
+    chosen = {"activation": "leaky_relu", "scaling": "largest magnitude", "generator_loss": "equation 5"}
+    s = yi2019.settings("paper", chosen | {"precision": "mixed_bfloat16", "acted.dnn.activation": "tanh"})
+    assert {name: s[name] for name in chosen} == chosen
+    with pytest.raises(UsageError, match=r"--set activation=softsign: must be tanh or leaky_relu"):
+        yi2019.settings("paper", {"activation": "softsign"})
+
+
+@pytest.mark.parametrize("name", papers.names())
+def test_values_of_the_paper_are_within_their_bounds(name):
+    paper = papers.load(name)
+    for key, value in paper.hyperparameters.items():
+        assert value.within_bounds(), key
+        if isinstance(value.value, str):
+            assert value.choices, f"{key}: which texts may it be?"
+        for schedule, values in paper.schedules.items():
+            if key in values:
+                assert replace(value, value=values[key].value).within_bounds(), (schedule, key)
 
 
 # ---- names that do not exist ------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
-"""Data order, exact resume, damaged files, TensorBoard."""
+"""Data order, exact resume, stages that end early, damaged files, TensorBoard."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -19,8 +20,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tfsergan import training
 from tfsergan.errors import TfserganError
 from tfsergan.methods.bao2019 import emotion_cycle_gan
+from tfsergan.methods.yi2019 import adan
 from tfsergan.optimizers import FusedAdam, step_decay
-from tfsergan.training import WEIGHTS, Unpaired, train
+from tfsergan.training import WEIGHTS, Labelled, Unpaired, train
 
 E, D, EPOCHS = 3, 4, 4
 SETTINGS = {
@@ -114,6 +116,57 @@ def test_an_empty_set_is_refused():
         Unpaired(*numbered([4, 0, 3]), batch_size=2, seed=0)
 
 
+# ---- Labelled ---------------------------------------------------------------------------------------------
+
+
+def rows_of(batches: Labelled, first: int, epochs: int) -> list[np.ndarray]:
+    """The row numbers of each batch, from vectors and labels that say which they are."""
+    steps = [(x.numpy()[:, 0].astype(int), y.numpy()) for x, y in batches.dataset(first, epochs)]
+    for rows, labels in steps:
+        np.testing.assert_array_equal(labels, 100 + rows)  # a label stays with its vector
+    return [rows for rows, _ in steps]
+
+
+def labelled(n: int = 11, batch_size: int = 4, seed: int = 1) -> Labelled:
+    return Labelled(np.arange(n, dtype=np.float64)[:, None], 100 + np.arange(n), batch_size, seed)
+
+
+def test_each_labelled_row_once_an_epoch():
+    batches = labelled()
+    assert batches.steps == 3
+    for epoch in range(3):
+        steps = rows_of(batches, epoch, epoch + 1)
+        assert [len(rows) for rows in steps] == [4, 4, 3]
+        assert sorted(np.concatenate(steps)) == list(range(11))
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(8, [4, 4]), (9, [4, 4, 1]), (3, [3])])
+def test_the_last_batch_is_smaller_where_it_has_to_be(n, sizes):
+    batches = labelled(n)
+    assert batches.steps == len(sizes)
+    assert [len(rows) for rows in rows_of(batches, 0, 1)] == sizes
+
+
+def test_seed_and_epoch_decide_the_order_of_labelled_rows():
+    def order(seed: int, epoch: int) -> list[int]:
+        return np.concatenate(rows_of(labelled(seed=seed), epoch, epoch + 1)).tolist()
+
+    assert order(1, 0) == order(1, 0) != order(1, 1)
+    assert order(1, 0) != order(2, 0)
+    whole = np.concatenate(rows_of(labelled(), 0, 4))
+    np.testing.assert_array_equal(whole[22:], np.concatenate(rows_of(labelled(), 2, 4)))
+
+
+def test_labelled_vectors_are_float32_and_labels_integers():
+    x, y = next(iter(labelled().dataset(0, 1)))
+    assert (x.dtype, y.dtype) == (tf.float32, tf.int32)
+
+
+def test_no_labelled_rows_are_refused():
+    with pytest.raises(TfserganError, match="no vectors to train on"):
+        labelled(0)
+
+
 # ---- train ------------------------------------------------------------------------------------------------
 
 
@@ -178,7 +231,7 @@ def interrupted(folder: Path, epoch: int, checkpoint_epochs: int = 1) -> None:
 
 
 def test_a_finished_stage_leaves_its_weights_alone(undisturbed):
-    assert [path.name for path in undisturbed.folder.iterdir()] == [WEIGHTS]
+    assert {path.name for path in undisturbed.folder.iterdir()} == {WEIGHTS, training.EPOCHS}
     assert training.finished(undisturbed.folder)
 
 
@@ -302,6 +355,90 @@ def test_no_epochs_keep_the_initial_weights(tmp_path):
     assert training.finished(tmp_path)
 
 
+# ---- a condition that ends a stage ------------------------------------------------------------------------
+
+
+def stop_at(epoch: int):
+    return lambda done, logs: done >= epoch and 0 < logs["D_real"] < 1
+
+
+def stage(folder: Path, seed: int = 1, **options) -> tuple[int, list[np.ndarray]]:
+    """Trains a small ADAN: the number of epochs it took, and its state."""
+    settings = {"latent": 2, "autoencoder_units": (3,), "other_units": (3,), "activation": "tanh"}
+    model = adan(settings | {"leaky_relu_slope": 0.2, "precision": "float32"}, D, 2, seed)
+    model.compile(*(FusedAdam(0.01) for _ in range(3)))
+    x = np.random.default_rng(0).normal(size=(5, D))
+    epochs = train(model, Labelled(x, np.arange(5) % 2, 3, seed=4), EPOCHS, folder, **options)
+    return epochs, state_of(model)
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory) -> SimpleNamespace:
+    """A stage that its condition ended after the second epoch."""
+    folder = tmp_path_factory.mktemp("ended")
+    told = []
+    epochs, state = stage(
+        folder, stop=stop_at(2), report=lambda task, done, total: told.append((done, total))
+    )
+    return SimpleNamespace(folder=folder, epochs=epochs, state=state, told=told)
+
+
+@pytest.fixture(scope="module")
+def unended(tmp_path_factory) -> SimpleNamespace:
+    """The same stage under a condition that is never met."""
+    folder = tmp_path_factory.mktemp("unended")
+    asked = []
+    epochs, _ = stage(
+        folder / "stage",
+        log_dir=folder / "log",
+        stop=lambda epoch, logs: asked.append((epoch, logs)) or False,
+    )
+    return SimpleNamespace(folder=folder / "stage", log=folder / "log", epochs=epochs, asked=asked)
+
+
+def test_a_stage_ends_after_the_epoch_that_meets_the_condition(ended, unended):
+    assert ended.epochs == training.epochs_trained(ended.folder) == 2
+    assert ended.told[-1] == (EPOCHS, EPOCHS)  # nothing is left to do
+    assert unended.epochs == training.epochs_trained(unended.folder) == EPOCHS
+    assert [epoch for epoch, _ in unended.asked] == [1, 2, 3, 4]
+
+
+def test_an_ended_stage_is_read_with_its_epochs(ended):
+    epochs, _ = stage(ended.folder, seed=2, report=interrupt_at(1))
+    assert epochs == 2
+
+
+@pytest.mark.parametrize("checkpoint_epochs", [1, 2])
+def test_an_interrupted_stage_ends_where_an_undisturbed_one_does(
+    tmp_path, ended, every_epoch_reports, monkeypatch, checkpoint_epochs
+):
+    """Interrupted in the last moment, after the epoch that ends it: not an epoch more is trained."""
+
+    def killed(model, folder):
+        raise Interrupted
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(training, "save_weights", killed)
+        stage(tmp_path, stop=stop_at(2), checkpoint_epochs=checkpoint_epochs)
+    assert not training.finished(tmp_path)
+    epochs, state = stage(tmp_path, stop=stop_at(2), checkpoint_epochs=checkpoint_epochs)
+    assert epochs == training.epochs_trained(tmp_path) == 2
+    for one, other in zip(state, ended.state, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("content", [None, "", "many"])
+def test_a_missing_or_damaged_number_of_epochs_is_told(tmp_path, ended, content):
+    shutil.copytree(ended.folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / training.EPOCHS).unlink() if content is None else (tmp_path / training.EPOCHS).write_text(
+        content
+    )
+    with pytest.raises(
+        TfserganError, match=r"epochs\.txt: can't be read.*Delete the folder .* only this stage"
+    ):
+        stage(tmp_path)
+
+
 def test_weights_hold_no_optimizer_state(undisturbed):
     import h5py
 
@@ -336,6 +473,32 @@ def test_tensorboard_has_losses_outputs_and_learning_rates(undisturbed):
     for role in ("generators", "discriminators"):
         rates = [value for _, value in found[f"learning_rate/{role}"]]
         np.testing.assert_allclose(rates, [0.005, 0.0025, 0.00125, 0.000625], rtol=1e-6)  # 2 steps an epoch
+
+
+def test_curves_have_one_value_an_epoch(undisturbed):
+    found, written = training.curves(undisturbed.log), scalars(undisturbed.log)
+    assert set(found) == set(written)
+    for tag, points in written.items():
+        assert found[tag].shape == (EPOCHS,)
+        np.testing.assert_array_equal(found[tag], [value for _, value in points])
+
+
+def test_curves_of_a_resumed_stage_have_each_epoch_once(tmp_path, unended, every_epoch_reports):
+    log = tmp_path / "log"
+    with pytest.raises(Interrupted):  # the third epoch is logged, the second is the last checkpoint
+        stage(tmp_path / "stage", log_dir=log, checkpoint_epochs=2, report=interrupt_at(4))
+    gc.collect()  # closes the log, as the end of a process does
+    stage(tmp_path / "stage", log_dir=log)
+    assert [step for step, _ in scalars(log)["outputs/D_real"]] == [1, 2, 3, 3, 4]
+    found, whole = training.curves(log), training.curves(unended.log)
+    assert set(found) == set(whole)
+    for tag, values in whole.items():
+        np.testing.assert_array_equal(found[tag], values)
+
+
+def test_no_log_has_no_curves(tmp_path):
+    assert training.curves(tmp_path) == {}
+    assert training.curves(tmp_path / "nowhere") == {}
 
 
 def test_log_scalars(tmp_path):

@@ -12,6 +12,7 @@ from numbers import Integral, Real
 import imblearn.over_sampling
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
+from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
@@ -46,8 +47,9 @@ class Augmenter(BaseOverSampler):
         labels = np.repeat(list(wanted), list(wanted.values())).astype(y.dtype)
         if not len(labels):
             return X.copy(), y.copy()
-        new = self.synthesize(X, y, labels).astype(X.dtype)
-        return np.concatenate([X, new]), np.concatenate([y, labels])
+        dense = X.toarray() if issparse(X) else X
+        grown = np.concatenate([dense, self.synthesize(dense, y, labels).astype(X.dtype)])
+        return type(X)(grown) if issparse(X) else grown, np.concatenate([y, labels])
 
     def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Synthetic vectors (m, d) of the classes `labels` (m,), from training vectors X (n, d) of classes y (n,)."""
@@ -93,7 +95,7 @@ class SMOTE(Augmenter):
     """Points between neighbours of a class (Chawla et al. 2002), through imbalanced-learn's own SMOTE.
 
     Args:
-        k_neighbors: neighbours to choose from; fewer where a class has fewer.
+        k_neighbors: neighbours to choose from; fewer, for every class, where one has fewer.
         sampling_strategy, copies, random_state: as of `Augmenter`.
     """
 

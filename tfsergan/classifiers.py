@@ -63,7 +63,7 @@ class DNN:
 
         Args:
             x: (n, D), or (repeats, n, D) where every repeat has vectors of its own.
-            y: (n,) or (repeats, n).
+            y: (n,), or (repeats, n) where x has repeats.
             keep_best_on: vectors (m, D) and labels (m,); of each repeat the weights after the epoch with the best
                 accuracy on these are kept, the first of equals. None keeps the last epoch's.
             task: name in progress and errors.
@@ -81,6 +81,7 @@ class DNN:
         )
         optimizer = FusedAdam(self.learning_rate)
         optimizer.build(self.network.trainable_variables)
+        y = np.broadcast_to(y, x.shape[:-1])
         run_epoch = self._epoch_function(optimizer, tf.constant(x, tf.float32), tf.constant(y, tf.int32))
         epochs = self.epochs_of(x.shape[-2])
         best = Best(self, *keep_best_on) if keep_best_on else None

@@ -418,7 +418,7 @@ def load_corpora(
     """The corpus of each role, or the error that says that it is not there.
 
     Raises:
-        CorpusNotFound: the labelled one, without which nothing is measured, or all of them.
+        CorpusNotFound: one that every column of every table needs, or all of them.
         TfserganError: one feature set has other columns in another corpus.
     """
     from tfsergan import corpora
@@ -437,7 +437,7 @@ def load_corpora(
                 report=report,
             )
         except CorpusNotFound as error:
-            if role == "labelled":
+            if all(role in table.needs_of(column) for table in paper.tables for column in table.columns):
                 raise
             loaded[role] = error
     found = [(role, corpus) for role, corpus in loaded.items() if not isinstance(corpus, CorpusNotFound)]

@@ -82,9 +82,9 @@ def choose(models: Path, fold: str | None, setting: str | None, prefix: str) -> 
 
 def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[str, Any]:
     """What a reader of exported generators needs to know, from a run's `run.toml`."""
-    corpora = {
-        role: f"{c['name']}, {c['utterances']} utterances"
-        for role, c in run["corpora"].items()
+    used = {
+        role: corpus
+        for role, corpus in run["corpora"].items()
         if role != "cross" and (role in fold or fold.partition("-")[0] not in run["corpora"])
     }
     return {
@@ -96,8 +96,8 @@ def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[
         "schedule": run["run"]["schedule"],
         "protocol": run["run"]["protocol"],
         "seed": run["run"]["seed"],
-        "feature_set": paper.features,
-        "corpora": corpora,
+        "feature_set": ", ".join(sorted({corpus["features"] for corpus in used.values()})),
+        "corpora": {role: f"{c['name']}, {c['utterances']} utterances" for role, c in used.items()},
         "overrides": run["run"]["overrides"],
         "versions": run["versions"],
     }

@@ -135,8 +135,8 @@ def mlp(
         inputs, units, outputs, seed, dropout, hidden, leaky_relu_slope, name: as of `parallel_mlp`, with one seed.
     """
     layer_seeds = np.random.SeedSequence(int(seed)).generate_state(2 * len(units) + 1)
-    x = vectors = keras.Input((inputs,))  # (B, D)
-    for i, width in enumerate(units):
+    x = vectors = keras.Input((int(inputs),))  # (B, D)
+    for i, width in enumerate(map(int, units)):  # Keras refuses numpy's integers
         glorot = keras.initializers.GlorotUniform(int(layer_seeds[2 * i]))
         x = keras.layers.Dense(width, kernel_initializer=glorot, dtype=precision, name=f"dense_{i + 1}")(x)
         x = activation(hidden, leaky_relu_slope, i + 1, dtype=precision)(x)
@@ -144,7 +144,7 @@ def mlp(
             rate = {"rate": dropout, "seed": int(layer_seeds[2 * i + 1])}
             x = keras.layers.Dropout(**rate, dtype=precision, name=f"dropout_{i + 1}")(x)
     glorot = keras.initializers.GlorotUniform(int(layer_seeds[-1]))
-    x = keras.layers.Dense(outputs, kernel_initializer=glorot, dtype=precision, name="output")(x)
+    x = keras.layers.Dense(int(outputs), kernel_initializer=glorot, dtype=precision, name="output")(x)
     if final != "linear" or precision != "float32":
         x = keras.layers.Activation(final, dtype="float32", name="final")(x)  # losses are taken in float32
     return keras.Model(vectors, x, name=name)

@@ -23,6 +23,7 @@ class Value:
         source: "sec. 4.1", "table 1", "authors' code", "assumed", "quick schedule" or "--set".
         reason: why, where the source does not say.
         min, max: what it, or each of its numbers, may be at least and at most.
+        choices: the texts that it may be; any where there are none.
     """
 
     value: Any
@@ -30,8 +31,11 @@ class Value:
     reason: str = ""
     min: float = -math.inf
     max: float = math.inf
+    choices: Sequence[str] = ()
 
     def within_bounds(self) -> bool:
+        if isinstance(self.value, str):
+            return not self.choices or self.value in self.choices
         numbers = self.value if isinstance(self.value, tuple) else (self.value,)
         return all(self.min <= number <= self.max for number in numbers)
 
@@ -132,6 +136,10 @@ class TableSpec:
     row_sources: Mapping[str, Mapping[str, Any]]
     reported: Mapping[tuple[str, str], tuple[float, float | None]]
     notes: tuple[str, ...]
+
+    def needs_of(self, column: str) -> list[str]:
+        """The roles without which a column can't be measured: what rows share is about no source."""
+        return [role for role in self.needs if not (column in self.shared and role == "source")]
 
     def place(self, row: str, column: str) -> Place:
         """Where the cell that is printed at a row and column is measured."""
@@ -366,6 +374,8 @@ def overruling(name: str) -> list[str]:
 
 def bounds(value: Value) -> str:
     """A value's bounds in words."""
+    if value.choices:
+        return " or ".join(value.choices)
     words = [f"at least {value.min:g}"] if value.min > -math.inf else []
     return " and ".join(words + ([f"at most {value.max:g}"] if value.max < math.inf else []))
 

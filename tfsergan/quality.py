@@ -10,6 +10,8 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tfsergan.errors import TfserganError
+
 
 def nearest_ratio(real: np.ndarray, synthetic: np.ndarray) -> float:
     """Median distance of a synthetic vector to its nearest real one, over that of a real one to its nearest other.
@@ -51,19 +53,20 @@ def two_sample_accuracy(real: np.ndarray, synthetic: np.ndarray, seed: int, fold
     """Balanced accuracy of a linear classifier (ridge) that tells real from synthetic vectors, cross-validated.
 
     Lopez-Paz & Oquab 2017, "Revisiting classifier two-sample tests": 0.5 where it can't, 1 where it always can.
-    As many vectors of each kind are taken.
+    As many vectors of each kind are taken. Copies of real vectors fall below 0.5: a vector's copy is among those
+    that the classifier learns from, under the other name.
 
     Args:
-        real: (n >= folds, d).
-        synthetic: (m >= folds, d).
+        real: (n >= 2, d).
+        synthetic: (m >= 2, d).
         seed: of the draw and of the folds.
-        folds: of the cross-validation.
+        folds: of the cross-validation; fewer where there are fewer vectors of a kind.
     """
     rng, size = np.random.default_rng(seed), min(len(real), len(synthetic))
     parts = [vectors[rng.permutation(len(vectors))[:size]] for vectors in (real, synthetic)]
     x, y = np.concatenate(parts), np.repeat([0, 1], size)
     model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=x.shape[1]))
-    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    split = StratifiedKFold(min(folds, size), shuffle=True, random_state=seed)
     return float(np.mean(cross_val_predict(model, x, y, cv=split) == y))
 
 
@@ -83,11 +86,19 @@ def quality(
         synthetic: (m, d).
         synthetic_emotion: (m,).
         classes: names.
-        seed: of the two-sample classifier; coverage takes as many synthetic vectors as real ones.
+        seed: of the two-sample classifier, and of the choice of as many synthetic vectors as there are real ones.
+
+    Raises:
+        TfserganError: a class has fewer than two vectors of a kind.
     """
     found: dict[str, float] = {}
     for i, name in enumerate(classes):
         ours, theirs = real[emotion == i], synthetic[synthetic_emotion == i]
+        if min(len(ours), len(theirs)) < 2:
+            raise TfserganError(
+                f"{name}: {len(ours)} real and {len(theirs)} synthetic vectors; distances need two of each class. "
+                "Leave this class out, or take a larger corpus."
+            )
         theirs = theirs[np.random.default_rng(seed).permutation(len(theirs))[: len(ours)]]
         found[f"nearest/{name}"] = nearest_ratio(ours, theirs)
         found[f"coverage/{name}"] = coverage(ours, theirs)

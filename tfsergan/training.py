@@ -288,7 +288,7 @@ class Checkpoint:
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
-    """Saves a checkpoint after every so many epochs."""
+    """Saves a checkpoint after every so many epochs; comes after the callbacks that may stop the training."""
 
     def __init__(self, checkpoint: Checkpoint, every: int):
         super().__init__()
@@ -296,7 +296,9 @@ class SaveCheckpoint(keras.callbacks.Callback):
         self.every = every
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
-        if (epoch + 1) % self.every == 0 and epoch + 1 < self.params["epochs"]:
+        # Not after the last epoch: resumed from there, a stage that a condition ended would go on.
+        last = self.model.stop_training or epoch + 1 == self.params["epochs"]
+        if (epoch + 1) % self.every == 0 and not last:
             self.checkpoint.save(epoch + 1)
 
 
@@ -370,9 +372,11 @@ class TensorBoardLog(keras.callbacks.Callback):
 
 
 def curves(log_dir: Path) -> dict[str, np.ndarray]:
-    """What `TensorBoardLog` wrote, by tag: one value an epoch, each epoch once."""
+    """What `TensorBoardLog` wrote, by tag: one value an epoch, each epoch once; nothing where there is no log."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    if not log_dir.is_dir():
+        return {}
     events = EventAccumulator(str(log_dir), {"tensors": 0})  # 0: all of them
     events.Reload()
     found = {}

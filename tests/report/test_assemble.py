@@ -218,7 +218,7 @@ def test_generators_that_have_not_converged_are_named(paper):
 
 def test_notes_say_how_it_was_run(paper):
     notes = " ".join(table_of(paper, [], run_of(overrides={"gan_epochs": "7"}, seed=5)).notes)
-    for text in ("quick", "strict", "`gan_epochs=7`", "seed 5", "iemocap (100)", "tedlium (100)", "is10"):
+    for text in ("quick", "strict", "`gan_epochs=7`", "seed 5", "iemocap (100, is10)", "tedlium (100, is10)"):
         assert text in notes
 
 
@@ -236,6 +236,126 @@ def test_summary_averages_distances_over_folds(paper):
     assert "lambda_cls=0 0.200 (source 0.300), deviations 0.50 of real ones" in pairs["Convergence"]
     assert pairs["Results"] == "3 measurements"
     assert pairs["Protocol"].startswith("strict: ")
+
+
+# ---- cells that are measured under other names --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def yi2019() -> papers.Paper:
+    return papers.load("yi2019")
+
+
+YI2019 = {"acted": "emodb", "dialogue": "iemocap"}
+
+
+def table_of_yi2019(yi2019, rows, number: int, **options) -> tables.Table:
+    return table_of(yi2019, rows, run_of(YI2019, paper="yi2019", schedule="paper", **options), number)
+
+
+def test_two_metrics_of_one_measured_cell(yi2019):
+    """Columns WA and UAR, both from the pooled confusion matrices."""
+    rows = cell("SVM", "test", "acted-s1", {"f": [[3, 1], [0, 0]]}, table=1)
+    rows += cell("SVM", "test", "acted-s2", {"m": [[0, 0], [3, 1]]}, table=1)
+    rows += cell("SVM", "test", "acted-s3", {"k": [[4, 0], [0, 0]]}, table=1)
+    found = table_of_yi2019(yi2019, rows, 1).cells
+    wa, uar = (found["SVM", column] for column in ("WA", "UAR"))
+    assert wa.ours.mean == pytest.approx(100 * 8 / 12)
+    assert uar.ours.mean == pytest.approx(100 * (7 / 8 + 1 / 4) / 2)
+    assert wa.reported == Score(80.56)
+    assert uar.reported is None
+    confusions = [[[[3, 1], [0, 0]], [[0, 0], [3, 1]], [[4, 0], [0, 0]]]]
+    low, high = metrics.bootstrap_interval(confusions, statistic=metrics.wa)
+    assert wa.ours.interval == pytest.approx((100 * low, 100 * high))
+
+
+def test_columns_and_rows_from_elsewhere(yi2019):
+    """Tables 3 and 4 show cells of table 2, each of another column."""
+    rows = cell("real + synthetic", "all", "dialogue-s1", {"f": RIGHT}, table=2)
+    rows += cell("real + synthetic", "improvised", "dialogue-s1", {"f": HALF}, table=2)
+    second, third, fourth = (table_of_yi2019(yi2019, rows, number).cells for number in (2, 3, 4))
+    assert second["real + synthetic", "UAR, improvised & scripted"].ours.mean == 100
+    assert second["real + synthetic", "WA, improvised"].ours.mean == 50
+    assert third["ADAN + SVM", "WA"].ours == second["real + synthetic", "WA, improvised & scripted"].ours
+    assert fourth["ADAN + SVM", "UAR"].ours == second["real + synthetic", "UAR, improvised"].ours
+    assert third["ADAN + SVM", "WA"].reported == Score(65.01)
+    assert "--table 3" in third["Duplication", "WA"].missing
+    assert second["real only", "WA, improvised"].ours is None
+
+
+def test_rows_that_other_tables_show_are_no_rows_of_ones_own(yi2019):
+    rows = cell("real + synthetic", "all", "dialogue-s1", {"f": RIGHT}, table=2)
+    rows += cell("another", "all", "dialogue-s1", {"f": RIGHT}, table=2)
+    assert table_of_yi2019(yi2019, rows, 2).rows == (
+        "real only",
+        "synthetic only",
+        "real + synthetic",
+        "another",
+    )
+    assert table_of_yi2019(yi2019, rows, 3).rows == yi2019.table(3).rows
+
+
+def test_quoted_rows_of_yi2019_are_reported_only(yi2019):
+    found = table_of_yi2019(yi2019, [], 4).cells
+    assert found["2-D ACRNN (Chen et al.)", "WA"] == tables.Cell()
+    assert found["2-D ACRNN (Chen et al.)", "UAR"] == tables.Cell(Score(62.40))
+
+
+def quality_of(fold: str, column: str, *values: dict, row: str = "ADAN") -> list[dict]:
+    """Results without a confusion matrix: metrics of each repeat."""
+    shared = {"table": 5, "row": row, "column": column, "fold": fold, "repeats": len(values)}
+    return [{**shared, "repeat": i, "n": 40, "metrics": metrics} for i, metrics in enumerate(values)]
+
+
+def test_cells_without_confusion_are_averaged_over_folds_in_each_repeat(yi2019):
+    rows = quality_of(
+        "acted-s1", "acted", {"nearest": 0.4, "coverage": 1.0}, {"nearest": 0.6, "coverage": 0.5}
+    )
+    rows += quality_of(
+        "acted-s2", "acted", {"nearest": 0.8, "coverage": 0.0}, {"nearest": 1.0, "coverage": 0.5}
+    )
+    table = table_of_yi2019(yi2019, rows, 5)
+    nearest, coverage = (table.cells["ADAN", f"{metric}, acted"].ours for metric in ("nearest", "coverage"))
+    assert nearest.mean == pytest.approx((0.6 + 0.8) / 2)  # of the repeats' means
+    assert nearest.std == pytest.approx(0.2 / math.sqrt(2))
+    assert (coverage.mean, coverage.std) == (0.5, 0.0)
+    assert (nearest.n, nearest.repeats, nearest.folds, nearest.interval) == (80, 2, 2, None)
+    assert table.cells["ADAN", "nearest, dialogue"].ours is None
+    assert table.cells["ADAN", "two-sample, acted"].ours is None  # this metric is not there
+    assert not any("Averaged over folds" in note for note in table.notes)
+
+
+def test_scores_averaged_over_folds_stand_below(yi2019):
+    rows = cell("SVM", "test", "acted-s1", {"f": RIGHT}, table=1, wa=1.0, uar=1.0)
+    rows += cell("SVM", "test", "acted-s2", {"m": HALF}, table=1, wa=0.5, uar=0.25)
+    notes = table_of_yi2019(yi2019, rows, 1).notes
+    (note,) = [note for note in notes if "Averaged over folds" in note]
+    assert "WA SVM 75.00" in note
+    assert "UAR SVM 62.50" in note
+    (alone,) = [cell("SVM", "test", "acted-s1", {"f": RIGHT}, table=1)]
+    assert not any("Averaged over" in note for note in table_of_yi2019(yi2019, alone, 1).notes)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "told"), [([200, 200], "for 200 epochs"), ([340, 200], "for 200 to 340 epochs")]
+)
+def test_how_long_generative_models_were_trained(yi2019, epochs, told):
+    rows = [
+        row
+        for i, value in enumerate(epochs)
+        for row in cell("ADAN + SVM", "test", f"acted-s{i}", {"f": RIGHT}, table=1, epochs=float(value))
+    ]
+    notes = table_of_yi2019(yi2019, rows, 1).notes
+    assert f"Generative models were trained {told}." in notes
+
+
+def test_a_missing_corpus_is_missed_where_it_is_needed_alone(yi2019):
+    run = run_of({"acted": "emodb"}, {"dialogue": REASON}, paper="yi2019", schedule="paper")
+    first, second, fifth = (table_of(yi2019, [], run, number).cells for number in (1, 2, 5))
+    assert "--table 1" in first["SVM", "WA"].missing
+    assert second["real only", "WA, improvised"].missing.startswith(REASON)
+    assert "--corpus dialogue=NAME" in second["real only", "WA, improvised"].missing
+    assert fifth["ADAN", "nearest, acted"].missing.startswith(REASON)
 
 
 # ---- the whole report ---------------------------------------------------------------------------------------------
@@ -256,7 +376,7 @@ def test_write_report_of_a_whole_run(tmp_path, finished_run):
         text = (tmp_path / "tables" / f"table{table.number}.json").read_text(encoding="utf-8")
         assert tables.from_json(text) == table
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for text in ("bao2019", "59.48", "lambda_cls", "generator_units", "assumed", "scan", "lab (72)"):
+    for text in ("bao2019", "59.48", "lambda_cls", "generator_units", "assumed", "scan", "lab (72, is10)"):
         assert text in page
 
 

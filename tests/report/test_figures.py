@@ -129,3 +129,45 @@ def test_pyplot_stays_out():
         "figures.training_curves({'r': {'loss': [1.0, 2.0]}}); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- embedding --------------------------------------------------------------------------------------------
+
+
+def embedded():
+    points = {
+        name: np.random.default_rng(i).normal(size=(8, 2)) for i, name in enumerate(("latent", "original"))
+    }
+    classes, synthetic = np.array([0, 1, 2, 0] * 2), np.repeat([False, True], 4)
+    return points, classes, synthetic, figures.embedding(points, classes, synthetic, CLASSES, "Title")
+
+
+def test_embedding_draws_each_class_light_and_dark_in_each_space():
+    points, classes, synthetic, figure = embedded()
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["latent", "original"]
+    assert figure.get_suptitle() == "Title"
+    for axes, space in zip(figure.axes, points.values(), strict=True):
+        assert len(axes.collections) == 2 * len(CLASSES)
+        for i, name in enumerate(CLASSES):
+            real, made = axes.collections[2 * i : 2 * i + 2]
+            np.testing.assert_allclose(real.get_offsets(), space[(classes == i) & ~synthetic])
+            np.testing.assert_allclose(made.get_offsets(), space[(classes == i) & synthetic])
+            assert (real.get_label(), made.get_label()) == (f"{name}, real", f"{name}, synthetic")
+            assert real.get_alpha() < made.get_alpha()
+            np.testing.assert_array_equal(real.get_facecolor()[0, :3], made.get_facecolor()[0, :3])
+    colours = {tuple(part.get_facecolor()[0, :3]) for part in figure.axes[0].collections}
+    assert len(colours) == len(CLASSES)
+    assert len(figure.legends[0].get_texts()) == 2 * len(CLASSES)
+
+
+def test_a_class_may_lack_synthetic_points(tmp_path):
+    points = {"latent": np.zeros((2, 2))}
+    figure = figures.embedding(points, np.array([0, 1]), np.array([False, True]), CLASSES, "")
+    figures.save(figure, tmp_path / "figure.png")
+    assert imread(tmp_path / "figure.png").ndim == 3
+
+
+@pytest.mark.parametrize("panels", [{}, {"a": np.zeros((3, 2))}, {"a": np.zeros((2, 3))}, {"a": np.zeros(2)}])
+def test_embedding_refuses(panels):
+    with pytest.raises(ValueError, match=r"panels of \(2, 2\) points"):
+        figures.embedding(panels, np.array([0, 1]), np.array([False, True]), CLASSES, "")

@@ -214,4 +214,4 @@ def multiply_adds_a_vector(s: Mapping[str, Any], features: int, emotions: int) -
     latent, wide, narrow = s["latent"], s["autoencoder_units"], s["other_units"]
     coder = multiply_adds(features, wide, latent)
     small = multiply_adds(latent, narrow, latent)
-    return s["discriminator_updates"] * (coder + 7 * small) + 3 * (2 * coder + 4 * small)
+    return s["discriminator_updates"] * 7 * small + 3 * (2 * coder + 4 * small)

@@ -129,7 +129,7 @@ def by_repeat(rows: Sequence[Mapping[str, Any]], repeats: int) -> np.ndarray:
 def why_missing(paper: Paper, spec: TableSpec, run: Mapping[str, Any], row: str, column: str) -> str:
     """The reason that a cell has no measurement, and the command that would make one."""
     absent = run.get("missing", {})
-    needs = [role for role in spec.needs if not (column in spec.shared and role == "source")]
+    needs = spec.needs_of(column)
     reasons = [absent[role] for role in needs if role in absent]
     if reasons:
         return " ".join(reasons) + f" Or choose another: `--corpus {first_absent(needs, absent)}=NAME`."
