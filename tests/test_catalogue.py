@@ -128,7 +128,8 @@ def mark(found: catalogue.Found, data: Path) -> Path:
 
 
 @needs_folder
-def test_status_lists_known_and_own_corpora(manual_dir, tmp_path):
+def test_status_lists_known_and_own_corpora(manual_dir, tmp_path, monkeypatch):
+    monkeypatch.delenv("TFSERGAN_MANUAL_DIR", raising=False)
     rows = {row.name: row for row in catalogue.status(manual_dir, tmp_path / "data")}
     assert set(rows) == {"demo", *catalogue.KNOWN, "own", "mine"}
     assert {name: row.forms for name, row in rows.items() if row.path and row.forms} == {
