@@ -11,13 +11,16 @@ from tensorflow_datasets.core import shuffle  # noqa: E402  (needs TFDS)
 from tfsergan.datasets import common, layout  # noqa: E402
 from tfsergan.datasets.emodb.emodb_dataset_builder import Builder  # noqa: E402
 from tfsergan.features import extraction  # noqa: E402
-from tfsergan.features.audio import SAMPLE_RATE, Recording  # noqa: E402
+from tfsergan.features.audio import SAMPLE_RATE, Recording, read_signal  # noqa: E402
 
 
-def read(utterance: layout.Utterance) -> Recording:
-    """Noise of its own for every utterance, in place of a file."""
-    samples = np.random.default_rng(int(utterance.id)).normal(0, 0.1, 8000).astype(np.float32)
-    return Recording(utterance.id, samples, SAMPLE_RATE)
+def noise(number: int) -> Recording:
+    samples = np.random.default_rng(number).normal(0, 0.1, 8000).astype(np.float32)
+    return Recording(f"{number}", samples, SAMPLE_RATE)
+
+
+def described(recording: Recording) -> layout.Utterance:
+    return layout.Utterance(id=recording.id, speaker="s", valence=int(recording.id) / 2)
 
 
 class Noise(common.SpeechBuilder, skip_registration=True):
@@ -30,8 +33,8 @@ class Noise(common.SpeechBuilder, skip_registration=True):
     jobs = 1
 
     def _split_generators(self, dl_manager):
-        utterances = [layout.Utterance(id=f"{i}", speaker="s", valence=i / 2) for i in range(12)]
-        return {"labelled": self._examples(utterances, read, "noise")}
+        # Nothing of this module goes to the extracting processes, which could not import it.
+        return {"labelled": self._examples([noise(i) for i in range(12)], read_signal, "noise", described)}
 
 
 def build(folder, features, **attributes):
