@@ -4,14 +4,9 @@ pip install ".[bench]"
 python benchmarks/adan_epoch.py               # a table of times, ratios and memory
 """
 
-import argparse
-import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import race
@@ -212,30 +207,13 @@ CONTESTANTS = {
 }
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("--rounds", type=int, default=10, help="times that each is asked (default 10)")
-    parser.add_argument("--epochs", type=int, default=3, help="epochs each time (default 3)")
-    parser.add_argument("--threads", type=int, default=race.cores(), help="of each process (default: all)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measured figure there")
-    return parser.parse_args()
-
-
 def main() -> None:
-    args = arguments()
-    if find_spec("torch") is None:
-        raise SystemExit('PyTorch is not installed. Install it with: pip install ".[bench]"')
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    parser = race.parser(__doc__)
+    parser.add_argument("--epochs", type=int, default=3, help="epochs each time (default 3)")
+    args = parser.parse_args()
+    race.prepare()
     setup = Setup(threads=args.threads)
-    figures, about = race.measure(CONTESTANTS, setup, args.rounds, args.epochs), race.machine()
-    print(", ".join(f"{name} {value}" for name, value in asdict(setup).items()))
-    print(", ".join(f"{name} {value}" for name, value in about.items()), end="\n\n")
-    print(race.table(figures, "an epoch"))
-    if args.json:
-        record = {"setup": asdict(setup), "machine": about, "contestants": figures}
-        args.json.write_text(json.dumps(record, indent=2) + "\n")
+    race.run(CONTESTANTS, setup, args, args.epochs, asdict(setup), "an epoch")
 
 
 if __name__ == "__main__":

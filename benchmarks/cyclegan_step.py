@@ -6,12 +6,8 @@ python benchmarks/cyclegan_step.py --check    # do all of them compute the same?
 """
 
 import argparse
-import json
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from importlib.util import find_spec
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import race
@@ -176,20 +172,13 @@ def largest_difference(a: list[np.ndarray], b: list[np.ndarray]) -> float:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("--rounds", type=int, default=10, help="times that each is asked (default 10)")
+    parser = race.parser(__doc__)
     parser.add_argument("--iterations", type=int, default=2, help="iterations each time (default 2)")
     parser.add_argument("--width", type=int, default=1000, help="widest hidden layer (default 1000)")
     parser.add_argument("--batch", type=int, default=64, help="vectors of each emotion (default 64)")
     parser.add_argument("--features", type=int, default=1582, help="of a vector (default 1582)")
     parser.add_argument("--lambda-cls", type=float, default=2.0, help="0 leaves C out (default 2)")
-    parser.add_argument(
-        "--threads", type=int, default=race.cores(), help="of each process (default: all cores)"
-    )
     parser.add_argument("--check", action="store_true", help="compare one iteration's weights, time nothing")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measured figure there")
     chosen = parser.parse_args()
     for name in ("rounds", "iterations", "width", "batch", "features", "threads"):
         if getattr(chosen, name) < (2 if name == "width" else 1):
@@ -199,20 +188,11 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    if find_spec("torch") is None:
-        raise SystemExit('PyTorch is not installed. Install it with: pip install ".[bench]"')
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    race.prepare()
     sizes = {name: getattr(args, name) for name in ("width", "batch", "features", "lambda_cls", "threads")}
     if args.check:
         raise SystemExit(not check(Setup(**sizes, dropout=0.0, classifier_dropout=0.0, dtype="float64")))
-    setup = Setup(**sizes)
-    figures, about = race.measure(CONTESTANTS, setup, args.rounds, args.iterations), race.machine()
-    print(", ".join(f"{name} {value}" for name, value in sizes.items()))
-    print(", ".join(f"{name} {value}" for name, value in about.items()), end="\n\n")
-    print(race.table(figures))
-    if args.json:
-        record = {"setup": asdict(setup), "machine": about, "contestants": figures}
-        args.json.write_text(json.dumps(record, indent=2) + "\n")
+    race.run(CONTESTANTS, Setup(**sizes), args, args.iterations, sizes)
 
 
 if __name__ == "__main__":

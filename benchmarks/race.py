@@ -4,6 +4,8 @@ A contestant is built where it runs: `build(setup)` gives one iteration to call,
 its weights. So thread pools don't fight, and all of them meet the same weather on a busy machine.
 """
 
+import argparse
+import json
 import multiprocessing
 import os
 import platform
@@ -11,7 +13,10 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 
 OURS = "tfsergan"
 WARM_UP = 2  # iterations: the first one traces and compiles
@@ -143,3 +148,39 @@ def cores() -> int:
 
 def say(message: str) -> None:
     print(message, file=sys.stderr)
+
+
+def parser(about: str) -> argparse.ArgumentParser:
+    """The options that all races have; `about` is the script's docstring."""
+    options = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    options.add_argument("--rounds", type=int, default=10, help="times that each is asked (default 10)")
+    options.add_argument("--threads", type=int, default=cores(), help="of each process (default: all cores)")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write every measured figure there")
+    return options
+
+
+def prepare() -> None:
+    """Refuses to start without PyTorch, and quiets TensorFlow in the contestants' processes."""
+    if find_spec("torch") is None:
+        raise SystemExit('PyTorch is not installed. Install it with: pip install ".[bench]"')
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def run(
+    builds: Mapping[str, Build],
+    setup: object,
+    args: argparse.Namespace,
+    iterations: int,
+    sizes: Mapping[str, object],
+    iteration: str = "an iteration",
+) -> None:
+    """Measures, prints the table, and writes the figures where `--json` says; `setup` is a dataclass."""
+    figures, about = measure(builds, setup, args.rounds, iterations), machine()
+    print(", ".join(f"{name} {value}" for name, value in sizes.items()))
+    print(", ".join(f"{name} {value}" for name, value in about.items()), end="\n\n")
+    print(table(figures, iteration))
+    if args.json:
+        record = {"setup": asdict(setup), "machine": about, "contestants": figures}
+        args.json.write_text(json.dumps(record, indent=2) + "\n")

@@ -5,8 +5,6 @@ training set and with its class proportions, as the papers do; without, it balan
 `sampling_strategy` says, as imbalanced-learn's over-samplers do.
 """
 
-from collections import OrderedDict
-from collections.abc import Mapping
 from numbers import Integral, Real
 
 import imblearn.over_sampling
@@ -40,10 +38,9 @@ class Augmenter(BaseOverSampler):
         self.random_state = random_state
 
     def _fit_resample(self, X, y):
-        classes, counts = np.unique(y, return_counts=True)
         wanted = self.sampling_strategy_
         if self.copies:
-            wanted = {label: self.copies * count for label, count in zip(classes, counts, strict=True)}
+            wanted = {label: self.copies * count for label, count in counted(y).items()}
         labels = np.repeat(list(wanted), list(wanted.values())).astype(y.dtype)
         if not len(labels):
             return X.copy(), y.copy()
@@ -128,9 +125,9 @@ class SMOTE(Augmenter):
         return arranged
 
 
-def counted(labels: np.ndarray) -> Mapping:
+def counted(labels: np.ndarray) -> dict:
     """How often each label occurs, in their order."""
-    return OrderedDict(zip(*np.unique(labels, return_counts=True), strict=True))
+    return dict(zip(*np.unique(labels, return_counts=True), strict=True))
 
 
 def rows_over_and_over(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
