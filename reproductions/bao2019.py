@@ -30,8 +30,7 @@ from tfsergan.report import figures
 def reproduce(run: Run, tables: Collection[int]) -> None:
     """Measures the cells of these tables that are not measured yet."""
     if 2 in tables:
-        for fold in chosen_folds(run):
-            table_2(run, StyleTransfer(run, fold))
+        run.each(table_2, chosen_folds(run))
     whole = StyleTransfer(run, folds.whole(run.corpus("labelled")))
     if 1 in tables and run.has("source"):
         table_1(run, whole)
@@ -70,8 +69,9 @@ def figure_2(run: Run, transfer: "StyleTransfer"):
     )
 
 
-def table_2(run: Run, transfer: "StyleTransfer") -> None:
+def table_2(run: Run, fold: folds.Fold) -> None:
     """Leave one session out (sec. 4.3)."""
+    transfer = StyleTransfer(run, fold)
     test = run.corpus("labelled").select(transfer.fold.test)
     z = StandardScaler().fit(transfer.x if run.protocol == "strict" else test.x)
     classify(run, 2, "within", transfer, z.transform(test.x), test)

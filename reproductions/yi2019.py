@@ -4,7 +4,6 @@ For each fold and repeat: train an ADAN on the training utterances, let it make 
 and DNNs on real, synthetic and both; beside it the same with duplicated, noisy and SMOTE vectors.
 """
 
-import gc
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -43,18 +42,15 @@ Sets = Iterable[tuple[np.ndarray, np.ndarray]]
 def reproduce(run: Run, tables: Collection[int]) -> None:
     """Measures the cells of these tables that are not measured yet."""
     if run.has("acted") and {1, 5} & set(tables):
-        for fold in chosen_folds(run, "acted"):
-            acted(run, FoldVectors(run, "acted", fold), tables)
-            gc.collect()  # models are cycles; a fold's are some gigabytes
+        run.each(acted, chosen_folds(run, "acted"), tables)
     if run.has("dialogue") and {2, 3, 4, 5} & set(tables):
-        for fold in chosen_folds(run, "dialogue"):
-            dialogue(run, FoldVectors(run, "dialogue", fold, part="improvised"), tables)
-            gc.collect()
+        run.each(dialogue, chosen_folds(run, "dialogue"), tables)
     draw(run)
 
 
-def acted(run: Run, vectors: "FoldVectors", tables: Collection[int]) -> None:
+def acted(run: Run, fold: folds.Fold, tables: Collection[int]) -> None:
     """Table 1 for one test speaker (sec. III-C): SVM and DNN on real vectors, and with synthetic ones beside them."""
+    vectors = FoldVectors(run, "acted", fold)
     if 1 in tables:
         cell = partial(measure, run, vectors, table=1, columns=("test",))
         cell("SVM", svm, vectors.real, repeats=1)
@@ -67,8 +63,9 @@ def acted(run: Run, vectors: "FoldVectors", tables: Collection[int]) -> None:
         table_5(run, vectors)
 
 
-def dialogue(run: Run, vectors: "FoldVectors", tables: Collection[int]) -> None:
+def dialogue(run: Run, fold: folds.Fold, tables: Collection[int]) -> None:
     """Tables 2 to 4 for one test session (sec. III-C and IV)."""
+    vectors = FoldVectors(run, "dialogue", fold, part="improvised")
     if 2 in tables:
         synthetic = partial(vectors.synthetic, "ADAN")  # one training set for both columns
         columns, extra = ("improvised", "all"), vectors.trained

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsergan.networks import BatchNormPerCopy, GlorotPerCopy, mlp, multiply_adds, parallel_mlp
+from tfsergan.networks import (
+    BatchNormPerCopy,
+    GlorotPerCopy,
+    GradientReversal,
+    mlp,
+    multiply_adds,
+    parallel_mlp,
+)
 
 SEEDS = (11, 22, 33)
 
@@ -190,6 +197,18 @@ def test_batch_norm_comes_after_the_activation_and_before_dropout():
         "dropout_1",
         "output",
     ]
+
+
+def test_gradient_reversal_is_the_identity_and_turns_the_gradient(vectors):
+    layer = GradientReversal(0.5)
+    x = tf.Variable(vectors)
+    with tf.GradientTape(persistent=True) as tape:
+        same = layer(x)
+        loss = tf.reduce_sum(same * vectors)
+    np.testing.assert_array_equal(same, vectors)
+    np.testing.assert_allclose(tape.gradient(loss, x), -0.5 * vectors, rtol=1e-6)
+    assert not layer.trainable_variables
+    assert GradientReversal.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
 def test_multiply_adds():

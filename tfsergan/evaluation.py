@@ -3,12 +3,13 @@
 Knows no paper by name: a script in `reproductions/` says what a cell is.
 """
 
+import gc
 import hashlib
 import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -78,6 +79,15 @@ class Run:
         """The seed of something: from the base seed, the paper and what it is, whatever else runs."""
         text = json.dumps([self.seed, self.paper.name, *map(str, names)])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+    def each(self, work: Callable[..., None], items: Iterable[Any], *shared: Any) -> None:
+        """Calls `work(run, item, *shared)` for each item: independent pieces of a run, such as its folds.
+
+        A piece keeps what others need in the run's folder alone: results, and stages under `models/`.
+        """
+        for item in items:
+            work(self, item, *shared)
+            gc.collect()  # models are cycles; a fold's are some gigabytes
 
     def measure(
         self, table: int, row: str, column: str, fold: str, compute: Callable[[], Sequence[dict[str, Any]]]

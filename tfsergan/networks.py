@@ -59,6 +59,29 @@ class BatchNormPerCopy(keras.layers.Layer):
         return (x - mean) * keras.ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
 
 
+@keras.saving.register_keras_serializable(package="tfsergan")
+class GradientReversal(keras.layers.Layer):
+    """The identity, whose gradient is multiplied by -`weight` (Ganin et al. 2016, sec. 4.1).
+
+    Args:
+        weight: lambda of that paper; a variable, so that a schedule may `assign` it.
+    """
+
+    def __init__(self, weight: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.initial = float(weight)
+        self.weight = self.add_weight(
+            shape=(), initializer=keras.initializers.Constant(self.initial), trainable=False, name="weight"
+        )
+
+    def call(self, x):
+        turned = -self.weight * x
+        return keras.ops.stop_gradient(x) + (turned - keras.ops.stop_gradient(turned))  # x + 0
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "weight": self.initial}
+
+
 def activation(name: str, leaky_relu_slope: float, number: int, dtype: str = "float32") -> keras.layers.Layer:
     """The activation after a hidden layer: "leaky_relu", "relu" or "tanh"."""
     if name == "leaky_relu":

@@ -5,7 +5,7 @@ of emotion i); a classifier C keeps the generated emotions apart. Emotions are t
 tensor. The paper's letters: G_i: S -> T_i, F_i: T_i -> S, discriminators D_i^T and D_i^S, classifier C.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,45 +14,41 @@ import tensorflow as tf
 from keras import ops
 
 from tfsergan import losses
+from tfsergan.methods.adversarial import Adversarial, variables_of
 from tfsergan.networks import mlp, multiply_adds, parallel_mlp
 
 
-class CyclePair(keras.Model):
+class CyclePair(Adversarial):
     """The generators of all emotions, trained to undo each other: the paper's pre-training (sec. 4.1).
 
     Args:
         gen_G: maps (E, B, D) source vectors to (E, B, D) vectors of each emotion.
         gen_F: maps (E, B, D) vectors of each emotion to (E, B, D) source vectors.
+        tracked: as of `Adversarial`.
     """
 
-    def __init__(self, gen_G: keras.Model, gen_F: keras.Model, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self, gen_G: keras.Model, gen_F: keras.Model, tracked: Sequence[str] = ("cycle_loss",), **kwargs
+    ):
+        super().__init__(tracked, **kwargs)
         self.gen_G = gen_G
         self.gen_F = gen_F
         self.emotions = gen_G.input_shape[0]
-        self.trackers = {"cycle_loss": keras.metrics.Mean(name="cycle_loss")}
-        self.built = True  # train_step calls the networks, never self(x)
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self.trackers.values())
 
     @property
     def networks(self) -> list[keras.Model]:
-        """Every network, for saving."""
         return [self.gen_G, self.gen_F]
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """Every optimizer by its role, for checkpoints and logs."""
         return {"generators": self.optimizer_G}
 
     @property
     def generator_variables(self) -> list[keras.Variable]:
-        return self.gen_G.trainable_variables + self.gen_F.trainable_variables
+        return variables_of(self.gen_G, self.gen_F)
 
     def compile(self, optimizer_G: keras.optimizers.Optimizer) -> None:
-        super().compile(optimizer=None, jit_compile=False)
+        super().compile()
         self.optimizer_G = optimizer_G
         optimizer_G.build(self.generator_variables)
 
@@ -76,14 +72,8 @@ class CyclePair(keras.Model):
         with tf.GradientTape() as tape:
             cycle_loss = self.cycle_loss(s, t, *self.translate(s, t))
             loss = ops.sum(cycle_loss)
-        self.optimizer_G.apply(tape.gradient(loss, self.generator_variables), self.generator_variables)
+        self.step(self.optimizer_G, tape, loss, self.generator_variables)
         return self.track(cycle_loss=cycle_loss)
-
-    def track(self, **values) -> dict:
-        """Averages of what this epoch's steps measured."""
-        for name, value in values.items():
-            self.trackers[name].update_state(value)
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
 
     def transfer(self, source: np.ndarray, batch_size: int = 512) -> np.ndarray:
         """Source vectors (n, D), scaled as in training, to synthetic vectors (E, n, D): G_i(s) without dropout."""
@@ -104,13 +94,12 @@ class EmotionCycleGAN(CyclePair):
     def __init__(
         self, gen_G, gen_F, disc_T: keras.Model, disc_S: keras.Model, classifier_C: keras.Model, **kwargs
     ):
-        super().__init__(gen_G, gen_F, **kwargs)
+        tracked = ("discriminator_loss", "adversarial_loss", "cycle_loss", "classification_loss")
+        tracked += ("D_T_real", "D_T_fake", "D_S_real", "D_S_fake")
+        super().__init__(gen_G, gen_F, tracked, **kwargs)
         self.disc_T = disc_T
         self.disc_S = disc_S
         self.classifier_C = classifier_C
-        names = ("discriminator_loss", "adversarial_loss", "cycle_loss", "classification_loss")
-        outputs = ("D_T_real", "D_T_fake", "D_S_real", "D_S_fake")
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names + outputs}
 
     def start_from(self, pair: CyclePair) -> None:
         """Takes over pre-trained generators."""
@@ -127,7 +116,7 @@ class EmotionCycleGAN(CyclePair):
 
     @property
     def generator_variables(self) -> list[keras.Variable]:
-        return super().generator_variables + self.classifier_C.trainable_variables
+        return super().generator_variables + variables_of(self.classifier_C)
 
     @property
     def discriminator_variables(self) -> list[keras.Variable]:
@@ -182,9 +171,7 @@ class EmotionCycleGAN(CyclePair):
             S_real, S_fake = self.judge(self.disc_S, s, fake_s)
             d_loss = 0.5 * (self.discriminator_loss(T_real, T_fake) + self.discriminator_loss(S_real, S_fake))
             loss = ops.sum(d_loss)
-        self.optimizer_D.apply(
-            tape.gradient(loss, self.discriminator_variables), self.discriminator_variables
-        )
+        self.step(self.optimizer_D, tape, loss, self.discriminator_variables)
         outputs = {"D_T_real": T_real, "D_T_fake": T_fake, "D_S_real": S_real, "D_S_fake": S_fake}
         return {"discriminator_loss": d_loss, **{name: ops.sigmoid(z) for name, z in outputs.items()}}
 
@@ -224,7 +211,7 @@ class EmotionCycleGAN(CyclePair):
     def update_generators(self, tape: tf.GradientTape, loss) -> None:
         """One step of G and F, and of C where it takes part."""
         variables = self.generator_variables if self.lambda_cls else super().generator_variables
-        self.optimizer_G.apply(tape.gradient(loss, variables), variables)
+        self.step(self.optimizer_G, tape, loss, variables)
 
 
 def generators(

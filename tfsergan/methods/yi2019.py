@@ -14,13 +14,14 @@ import tensorflow as tf
 from keras import ops
 
 from tfsergan import losses
+from tfsergan.methods.adversarial import Adversarial, variables_of
 from tfsergan.networks import mlp, multiply_adds
 
 INVERTED, SATURATING = "equation 6", "equation 5"
 """The generator's loss: with inverted labels, or as the minimax game has it."""
 
 
-class ADAN(keras.Model):
+class ADAN(Adversarial):
     """The five networks of figure 1, trained side by side (equations 1-6).
 
     Args:
@@ -43,7 +44,8 @@ class ADAN(keras.Model):
         seed: int,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        tracked = ("discriminator_loss", "reconstruction_loss", "classification_loss", "adversarial_loss")
+        super().__init__((*tracked, "generated_classification_loss", "D_real", "D_fake"), **kwargs)
         self.encoder_E = encoder_E
         self.decoder_R = decoder_R
         self.classifier_C = classifier_C
@@ -52,18 +54,9 @@ class ADAN(keras.Model):
         self.noise = keras.random.SeedGenerator(seed)
         self.latent = decoder_R.input_shape[-1]
         self.emotions = classifier_C.output_shape[-1]
-        names = ("discriminator_loss", "reconstruction_loss", "classification_loss", "adversarial_loss")
-        names += ("generated_classification_loss", "D_real", "D_fake")
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
-        self.built = True  # train_step calls the networks, never self(x)
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self.trackers.values())
 
     @property
     def networks(self) -> list[keras.Model]:
-        """Every network, for saving."""
         return [
             *(self.encoder_E, self.decoder_R, self.classifier_C),
             *(self.generator_G, self.discriminator_D),
@@ -71,7 +64,6 @@ class ADAN(keras.Model):
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """Every optimizer by its role, for checkpoints and logs."""
         return {
             "discriminator": self.optimizer_D,
             "autoencoder": self.optimizer_A,
@@ -81,8 +73,7 @@ class ADAN(keras.Model):
     @property
     def autoencoder_variables(self) -> list[keras.Variable]:
         """Of E, R and C."""
-        parts = (self.encoder_E, self.decoder_R, self.classifier_C)
-        return [variable for part in parts for variable in part.trainable_variables]
+        return variables_of(self.encoder_E, self.decoder_R, self.classifier_C)
 
     def compile(
         self,
@@ -101,7 +92,7 @@ class ADAN(keras.Model):
             discriminator_updates: M, updates of D for one of the others.
             generator_loss: `INVERTED` or `SATURATING`.
         """
-        super().compile(optimizer=None, jit_compile=False)
+        super().compile()
         if generator_loss not in (INVERTED, SATURATING):
             raise ValueError(f"generator_loss is {INVERTED!r} or {SATURATING!r}, not {generator_loss!r}")
         self.optimizer_D, self.optimizer_A, self.optimizer_G = optimizer_D, optimizer_A, optimizer_G
@@ -121,9 +112,7 @@ class ADAN(keras.Model):
                     measured = self.update_discriminator(h, y)
             loss, parts = self.autoencoder_loss(x, h, y)
         self.step(self.optimizer_A, tape, loss, self.autoencoder_variables)
-        for name, value in {**measured, **parts, **self.update_generator(y)}.items():
-            self.trackers[name].update_state(value)
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+        return self.track(**measured, **parts, **self.update_generator(y))
 
     def generate(self, y, z=None, training: bool = False):
         """Latent vectors G(z, y) (B, N) for emotions y (B,), with a new z ~ N(0, I) by default."""
@@ -165,10 +154,6 @@ class ADAN(keras.Model):
     def adversarial_loss(self, logits):
         """First term of equation 6, -log D(G(z, y)), or of equation 5, log(1 - D(G(z, y)))."""
         return losses.adversarial(logits, 1.0) if self.inverted_labels else -losses.adversarial(logits, 0.0)
-
-    @staticmethod
-    def step(optimizer, tape: tf.GradientTape, loss, variables) -> None:
-        optimizer.apply(tape.gradient(loss, variables), variables)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Latent vectors E(x) (n, N)."""
