@@ -25,13 +25,6 @@ from tfsergan.quality import quality
 from tfsergan.report import figures
 from tfsergan.samplers import ADANSampler
 
-NETWORKS = (
-    *("latent", "autoencoder_units", "other_units", "activation", "leaky_relu_slope", "scaling"),
-    *("discriminator_updates", "generator_loss", "learning_rate", "beta_1", "epsilon", "batch_size"),
-    *("epochs", "updates", "stop_after", "stop_within", "precision"),
-)
-"""The hyper-parameters of `ADANSampler`."""
-
 TrainingSet = Callable[[str, int], tuple[np.ndarray, np.ndarray]]
 """The vectors (n, D) and labels (n,) that a column's classifier of a repeat is trained on."""
 
@@ -228,7 +221,7 @@ class FoldVectors:
             "Noise": AdditiveNoise(noise=s.noise, random_state=seed, **others),
             "SMOTE": SMOTE(k_neighbors=s.neighbours, random_state=seed, **others),
             "ADAN": ADANSampler(
-                **{name: s[name] for name in NETWORKS},
+                **{name: s[name] for name in ADANSampler().get_params() if name in s},
                 random_state=seed,
                 folder=self.folder / f"adan-{repeat}",
                 log_dir=self.log_dir(repeat),

@@ -5,7 +5,10 @@ training set and with its class proportions, as the papers do; without, it balan
 `sampling_strategy` says, as imbalanced-learn's over-samplers do.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import imblearn.over_sampling
 import numpy as np
@@ -17,8 +20,9 @@ from sklearn.utils._param_validation import Interval
 from tfsergan.errors import TfserganError
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Augmenter(BaseOverSampler):
-    """Base of the augmenters: subclasses give `synthesize`.
+    """Base of the augmenters: subclasses give `synthesize`, and are dataclasses too, so that parameters are fields.
 
     Args:
         sampling_strategy: as of imbalanced-learn's over-samplers; not used where `copies` is given.
@@ -26,16 +30,15 @@ class Augmenter(BaseOverSampler):
         random_state: seed, generator or None.
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012  (scikit-learn's way)
+    _parameter_constraints: ClassVar[dict] = {
         **BaseOverSampler._parameter_constraints,
         "copies": [None, Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, *, sampling_strategy="auto", copies: int | None = None, random_state=None):
-        super().__init__(sampling_strategy=sampling_strategy)
-        self.copies = copies
-        self.random_state = random_state
+    sampling_strategy: float | str | Mapping[Any, int] | Callable = "auto"
+    copies: int | None = None
+    random_state: int | np.random.RandomState | None = None
 
     def _fit_resample(self, X, y):
         wanted = self.sampling_strategy_
@@ -63,6 +66,7 @@ class Duplication(Augmenter):
         return X[rows_over_and_over(y, labels)]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class AdditiveNoise(Augmenter):
     """Copies with Gaussian noise, in each feature of `noise` times its standard deviation in the training set.
 
@@ -71,16 +75,12 @@ class AdditiveNoise(Augmenter):
         sampling_strategy, copies, random_state: as of `Augmenter`.
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict] = {
         **Augmenter._parameter_constraints,
         "noise": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(
-        self, *, noise: float = 0.1, sampling_strategy="auto", copies: int | None = None, random_state=None
-    ):
-        super().__init__(sampling_strategy=sampling_strategy, copies=copies, random_state=random_state)
-        self.noise = noise
+    noise: float = 0.1
 
     def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
         copies = X[rows_over_and_over(y, labels)]
@@ -88,6 +88,7 @@ class AdditiveNoise(Augmenter):
         return copies + noise * (self.noise * X.std(axis=0))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SMOTE(Augmenter):
     """Points between neighbours of a class (Chawla et al. 2002), through imbalanced-learn's own SMOTE.
 
@@ -96,16 +97,12 @@ class SMOTE(Augmenter):
         sampling_strategy, copies, random_state: as of `Augmenter`.
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict] = {
         **Augmenter._parameter_constraints,
         "k_neighbors": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
-        self, *, k_neighbors: int = 5, sampling_strategy="auto", copies: int | None = None, random_state=None
-    ):
-        super().__init__(sampling_strategy=sampling_strategy, copies=copies, random_state=random_state)
-        self.k_neighbors = k_neighbors
+    k_neighbors: int = 5
 
     def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
         wanted, counts = counted(labels), counted(y)
