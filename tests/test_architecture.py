@@ -29,7 +29,9 @@ MAY_IMPORT = {
     "label_rules": LIGHT | {"manifests"},
     "papers": LIGHT,
     "prepared": LIGHT | {"features"},
-    "features": LIGHT,
+    "processes": LIGHT,
+    "engine": LIGHT | {"processes", "training"},
+    "features": LIGHT | {"processes"},
     "training": LIGHT | {"losses", "networks", "optimizers"},
     "classifiers": LIGHT | {"losses", "networks", "optimizers"},
     "methods": {"losses", "networks", "optimizers"},
@@ -43,7 +45,8 @@ MAY_IMPORT = {
     "samplers": LIGHT | {"augmentation", "methods", "optimizers", "training"},
     "quality": LIGHT,
     "export": LIGHT | {"training", "papers", "results"},
-    "evaluation": LIGHT | {"classifiers", "corpora", "folds", "metrics", "papers", "results", "training"},
+    "evaluation": LIGHT
+    | {"classifiers", "corpora", "engine", "folds", "metrics", "papers", "results", "training"},
     "display": LIGHT,
 }
 

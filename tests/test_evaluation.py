@@ -107,6 +107,7 @@ def test_run_toml_holds_everything_that_decides_the_numbers(finished_run):
         "schedule": "quick",
         "protocol": "strict",
         "seed": 0,
+        "threads": 1,
         "overrides": dict(finished_run.overrides),
     }
     assert entry["settings"]["lambda_cls"] == [0.0, 2.0]

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import keras
@@ -82,11 +82,12 @@ class DNN:
         optimizer = FusedAdam(self.learning_rate)
         optimizer.build(self.network.trainable_variables)
         y = np.broadcast_to(y, x.shape[:-1])
-        run_epoch = self._epoch_function(optimizer, tf.constant(x, tf.float32), tf.constant(y, tf.int32))
+        x, y = tf.constant(x, tf.float32), tf.constant(y, tf.int32)
+        run_epoch = self._epoch_function(optimizer)
         epochs = self.epochs_of(x.shape[-2])
         best = Best(self, *keep_best_on) if keep_best_on else None
         for epoch in range(epochs):
-            run_epoch(tf.constant(epoch))
+            run_epoch(tf.constant(epoch), x, y)
             if best:
                 best.update()
             report(task, epoch + 1, epochs)
@@ -110,14 +111,17 @@ class DNN:
         weights = multiply_adds(features, [self.units] * self.hidden_layers, classes)
         return 3.0 * vectors * self.epochs_of(vectors) * len(self.seeds) * weights
 
-    def _epoch_function(self, optimizer: keras.optimizers.Optimizer, x: tf.Tensor, y: tf.Tensor):
-        """One pass over the data as one graph, since a step of a small network costs less than its launch."""
-        n, batch_size = x.shape[-2], self.batch_size
+    def _epoch_function(self, optimizer: keras.optimizers.Optimizer) -> Callable:
+        """One pass over the data as one graph, since a step of a small network costs less than its launch.
+
+        The data are arguments: what a graph with a loop captures, TensorFlow never frees.
+        """
         kernels = [v for v in self.network.trainable_variables if v.path.endswith("kernel")]
 
-        gather = functools.partial(tf.gather, batch_dims=len(y.shape) - 1)  # 1 where each repeat has its own
-
-        def step(rows: tf.Tensor) -> None:
+        def step(x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor) -> None:
+            gather = functools.partial(
+                tf.gather, batch_dims=len(y.shape) - 1
+            )  # 1 where each repeat has its own
             with tf.GradientTape() as tape:
                 logits = self.network(gather(x, rows), training=True)  # (R, B, classes)
                 loss = tf.reduce_sum(losses.classification(logits, gather(y, rows)))
@@ -127,11 +131,12 @@ class DNN:
             optimizer.apply(tape.gradient(loss, variables), variables)
 
         @tf.function
-        def epoch_graph(epoch: tf.Tensor) -> None:
+        def epoch_graph(epoch: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> None:
+            n = x.shape[-2]
             shuffle = tf.random.experimental.stateless_shuffle
             orders = tf.stack([shuffle(tf.range(n), tf.stack([seed, epoch])) for seed in self.seeds])
-            for start in tf.range(0, n, batch_size):
-                step(orders[:, start : start + batch_size])
+            for start in tf.range(0, n, self.batch_size):
+                step(x, y, orders[:, start : start + self.batch_size])
 
         return epoch_graph
 

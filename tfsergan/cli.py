@@ -276,7 +276,7 @@ def prepare(
     Raises:
         TfserganError: its files are not right; they have been shown.
     """
-    from tfsergan import catalogue, checks, corpora, display
+    from tfsergan import catalogue, checks, corpora, engine
     from tfsergan.report import corpora as report_corpora
 
     folders = {"manual_dir": manual_dir, "data_dir": data_dir}
@@ -290,7 +290,7 @@ def prepare(
                     f"{found.where} is not the whole corpus, or has files that cannot be used: see above. Mend "
                     "that, or prepare what is there with --allow-partial."
                 )
-        display.import_tensorflow()
+        engine.import_tensorflow()
     return corpora.prepare(
         name, features, **folders, allow_partial=allow_partial, jobs=jobs, beam=beam, report=report
     )
@@ -341,6 +341,21 @@ def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
 )
 @click.option("--seed", default=0, show_default=True, help="Base of all seeds.")
 @click.option("--out", type=FOLDER, help="Folder of the run.  [default: runs/PAPER]")
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Processes at a time.  [default: one a core; 1 on a GPU]"
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads of each process. Another number gives other last digits.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="A Dask cluster's, such as tcp://host:8786, to do it there instead.",
+)
 @click.option("--allow-partial", is_flag=True, help="Take corpora that are not whole as they are.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
@@ -356,8 +371,10 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
       tfsergan reproduce bao2019 --manual-dir CORPORA --corpus source=librispeech_test_clean \\
           --corpus cross=emodb --set gan_epochs=100
     """
-    from tfsergan import display, papers
+    from tfsergan import display, engine, papers
 
+    if options["jobs"] and options["scheduler"]:
+        raise UsageError("--jobs is about this machine, --scheduler about a cluster: give one of them.")
     spec = papers.load(paper)
     numbers = [spec.table(number).number for number in tables] or [table.number for table in spec.tables]
     overrides, swaps = parse_pairs(options["overrides"], "--set"), parse_pairs(options["swaps"], "--corpus")
@@ -366,7 +383,7 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
         raise UsageError(papers.unknown("protocol", options["protocol"], spec.protocols))
     names = corpus_names(spec, swaps, options["manual_dir"])
     with display.shown(quiet) as report:
-        display.import_tensorflow()
+        engine.set_up(options["threads"])
         from tfsergan.evaluation import Run
 
         needed = {role: names[role] for role in spec.needed(numbers)}
@@ -383,6 +400,7 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
             overrides=overrides,
             seed=options["seed"],
             report=report,
+            engine=engine.choose(options["jobs"], options["threads"], options["scheduler"]),
         )
         measure(run, numbers, command_line(options["manual_dir"]), quiet)
     show(run, numbers)
@@ -458,9 +476,6 @@ def measure(run: "Run", numbers: list[int], command: str, quiet: bool) -> None:
     """Runs what is not measured yet, and writes the report even if it is stopped half-way."""
     import importlib
 
-    from tfsergan import training
-
-    training.deterministic()
     script = importlib.import_module(f"tfsergan.reproductions.{run.paper.name}")
     with run.opened(command):
         if not quiet:
@@ -490,12 +505,13 @@ class WholeRun:
 
 def announce(run: "Run", multiply_adds: float) -> None:
     """Says what is about to run, and for about how long."""
-    from tfsergan import training
+    from tfsergan import engine, training
 
     corpora = ", ".join(f"{role} {getattr(c, 'name', 'not here')}" for role, c in run.corpora.items())
     done = f", {len(run.results.rows)} results there" if run.results.rows else ""
-    seconds = multiply_adds / training.matrix_rate() * training.OVERHEAD
-    about = f"about {duration(seconds)} on this machine" if multiply_adds else "nothing left to measure"
+    seconds = multiply_adds / training.matrix_rate() * training.OVERHEAD / run.engine.jobs
+    where = "with the workers there are" if isinstance(run.engine, engine.Cluster) else "on this machine"
+    about = f"about {duration(seconds)} {where}" if multiply_adds else "nothing left to measure"
     click.echo(
         f"{run.paper.name}: schedule {run.schedule}, protocol {run.protocol}, {corpora}{done}; {about}.",
         err=True,
@@ -577,9 +593,9 @@ def export(run: Path, to: Path, fold: str | None, setting: str | None) -> None:
     """
     import importlib
 
-    from tfsergan import display
+    from tfsergan import engine
 
-    display.import_tensorflow()
+    engine.import_tensorflow()
     from tfsergan import evaluation
 
     entry = evaluation.read_run(run)

@@ -1,6 +1,8 @@
 """Corpora as arrays: `load(name)` finds a corpus, builds its TFDS data set once, and reads it."""
 
+import functools
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 from tfsergan import catalogue, manifests, prepared
 from tfsergan.catalogue import Found
 from tfsergan.errors import TfserganError, UsageError
+from tfsergan.files import write_atomically
 from tfsergan.label_rules import LabelRule, label_rule
 from tfsergan.progress import Report, silent
 
@@ -172,6 +175,28 @@ def prepare(
         manual_dir=found.manual_dir,
         report=report,
     )
+
+
+ARRAYS = (*COLUMNS, "emotion")
+TEXT = ("name", "features", "feature_names", "classes", "fingerprint")
+
+
+def save(corpus: Corpus, folder: Path) -> None:
+    """Writes a loaded corpus as it is, for other processes of a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ARRAYS:
+        np.save(folder / f"{name}.npy", getattr(corpus, name), allow_pickle=False)
+    text = {name: getattr(corpus, name) for name in TEXT}
+    write_atomically(folder / "corpus.json", json.dumps(text).encode())
+
+
+@functools.lru_cache(maxsize=8)
+def restore(folder: Path) -> Corpus:
+    """What `save` wrote; the vectors stay on disk, so that processes of one machine share them in memory."""
+    text = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+    text |= {name: tuple(text[name]) for name in ("feature_names", "classes")}
+    x = np.load(folder / "x.npy", mmap_mode="r")
+    return Corpus(**text, x=x, **{name: np.load(folder / f"{name}.npy") for name in ARRAYS if name != "x"})
 
 
 def is_prepared(

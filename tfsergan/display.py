@@ -1,8 +1,6 @@
 """Progress for people: live bars with the time to go on a terminal, a sober log elsewhere."""
 
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,25 +20,6 @@ def shown(quiet: bool = False) -> Iterator[Report]:
             yield report
     else:
         yield Log()
-
-
-def import_tensorflow() -> None:
-    """Imports TensorFlow without the lines that its libraries write straight to standard error meanwhile."""
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.constant(0)  # looks for devices
-            tf.get_logger().setLevel("ERROR")
-        except BaseException:
-            kept.seek(0)
-            os.write(stderr, kept.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
 
 
 @contextmanager

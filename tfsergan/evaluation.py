@@ -3,12 +3,15 @@
 Knows no paper by name: a script in `reproductions/` says what a cell is.
 """
 
+import contextlib
 import gc
 import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +23,10 @@ import filelock
 import numpy as np
 import tomli_w
 
-from tfsergan import _toml, metrics
+from tfsergan import _toml, metrics, results
+from tfsergan import corpora as stored
 from tfsergan.corpora import Corpus
+from tfsergan.engine import Engine, InProcess, Task
 from tfsergan.errors import CorpusNotFound, TfserganError
 from tfsergan.files import write_atomically
 from tfsergan.papers import Paper, Settings
@@ -30,6 +35,8 @@ from tfsergan.results import Results
 
 PACKAGES = ("tfsergan", "tensorflow", "keras", "numpy", "scikit-learn")
 """A change of version among these may change numbers."""
+
+ELSEWHERE = ".elsewhere"  # in a run's folder: what its tasks in other processes need and tell
 
 
 @dataclass
@@ -44,6 +51,7 @@ class Run:
         corpora: a corpus by role; where it is not there, the error that says so; roles that nothing asked for needs
             may be left out.
         report: called as work proceeds.
+        engine: does the tasks; one of `tfsergan.engine`.
     """
 
     folder: Path
@@ -55,6 +63,7 @@ class Run:
     overrides: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     report: Report = silent
+    engine: Engine = field(default_factory=InProcess)
     results: Results = field(init=False)
 
     def __post_init__(self):
@@ -83,11 +92,28 @@ class Run:
     def each(self, work: Callable[..., None], items: Iterable[Any], *shared: Any) -> None:
         """Calls `work(run, item, *shared)` for each item: independent pieces of a run, such as its folds.
 
-        A piece keeps what others need in the run's folder alone: results, and stages under `models/`.
+        Args:
+            work: a function of a module. It keeps what others need in the run's folder alone: results, and
+                stages under `models/`.
+            items: with a `name`, or as their own name.
+            shared: what every call gets.
         """
-        for item in items:
-            work(self, item, *shared)
-            gc.collect()  # models are cycles; a fold's are some gigabytes
+        self.do(
+            [Task(f"{work.__name__} {getattr(item, 'name', item)}", work, (item, *shared)) for item in items]
+        )
+
+    def do(self, tasks: Sequence[Task]) -> None:
+        """Does tasks, each after those it waits for, where the run's engine does them."""
+        if self.engine.elsewhere and len(tasks) > 1:
+            with Elsewhere(self) as elsewhere:
+                self.engine.run(tasks, elsewhere.piece, elsewhere.look, elsewhere.finish)
+        else:
+            InProcess().run(tasks, self.call, lambda: None, lambda task, result: None)
+
+    def call(self, task: Task) -> None:
+        """Does a task here."""
+        task.work(self, *task.args)
+        gc.collect()  # models are cycles; a fold's are some gigabytes
 
     def measure(
         self, table: int, row: str, column: str, fold: str, compute: Callable[[], Sequence[dict[str, Any]]]
@@ -131,6 +157,7 @@ class Run:
                 "schedule": self.schedule,
                 "protocol": self.protocol,
                 "seed": self.seed,
+                "threads": self.engine.threads,
                 "overrides": dict(self.overrides),
             },
             "corpora": {
@@ -164,7 +191,9 @@ class Run:
             with lock:
                 self.claim(command)
                 self.results = Results(self.folder / "results.jsonl")
+                self.results.own = results.complete([*self.results.own, *left_elsewhere(self.folder)])
                 self.results.write()  # without what a kill left unfinished
+                shutil.rmtree(self.folder / ELSEWHERE, ignore_errors=True)
                 yield self
                 self.results.write()
         except filelock.Timeout:
@@ -192,6 +221,126 @@ class Run:
         missing = {role: why for role, why in missing.items() if role not in identity["corpora"]}
         entry = {**identity, "missing": missing, "command": command, "hardware": hardware()}
         write_atomically(path, tomli_w.dumps(entry).encode())
+
+
+class Elsewhere:
+    """Tasks of a run in other processes: lends them its corpora, shows their progress, takes over their results.
+
+    Every task writes its results to a file of its own, so that none is lost when this process is killed; this one
+    alone writes the run's.
+
+    Args:
+        run: opened.
+    """
+
+    def __init__(self, run: Run):
+        self.run, self.folder = run, run.folder / ELSEWHERE
+        self.told: dict[Path, dict[str, list[int]]] = {}
+
+    def __enter__(self) -> "Elsewhere":
+        places: dict[str, Path | CorpusNotFound] = {}
+        for role, corpus in self.run.corpora.items():
+            places[role] = corpus
+            if isinstance(corpus, Corpus):
+                places[role] = (self.folder / "corpora" / corpus.fingerprint).absolute()
+                stored.save(corpus, places[role])
+        options = {name: getattr(self.run, name) for name in OPTIONS}
+        self.piece = Piece({**options, "folder": self.run.folder.absolute()}, places)
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.look()
+        # After an error the results of unfinished tasks are still there.
+        for left in ("corpora", "progress") if error[0] else ("",):
+            shutil.rmtree(self.folder / left, ignore_errors=True)
+
+    def look(self) -> None:
+        """Reports what tasks have told since the last look."""
+        for path in sorted((self.folder / "progress").glob("*.json")):
+            try:
+                told = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue  # on a shared disk a file may be seen half-written
+            before = self.told.get(path, {})
+            for task, (done, total) in told.items():
+                if before.get(task) != [done, total]:
+                    self.run.report(task, done, total)
+            self.told[path] = told
+
+    def finish(self, task: Task, rows: Sequence[dict]) -> None:
+        """Takes over the results of a finished task."""
+        self.look()
+        if rows:
+            self.run.results.append(rows)
+        self.piece.results_of(task).unlink(missing_ok=True)
+
+
+OPTIONS = ("folder", "paper", "settings", "schedule", "protocol", "overrides", "seed")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Does one task of a run in another process; picklable.
+
+    Args:
+        options: of the run.
+        corpora: where `Elsewhere` put them, by role.
+    """
+
+    options: Mapping[str, Any]
+    corpora: Mapping[str, Path | CorpusNotFound]
+
+    def __call__(self, task: Task) -> list[dict]:
+        """Does the task and returns its results."""
+        lent = {
+            role: stored.restore(place) if isinstance(place, Path) else place
+            for role, place in self.corpora.items()
+        }
+        folder = self.options["folder"]
+        with Progress(folder / ELSEWHERE / "progress" / f"{digest(task.name)}.json") as report:
+            run = Run(**self.options, corpora=lent, report=report)
+            run.results = Results(self.results_of(task), others=run.results.rows)
+            run.results.write()  # without what a kill left unfinished
+            run.call(task)
+        return run.results.own
+
+    def results_of(self, task: Task) -> Path:
+        return self.options["folder"] / ELSEWHERE / "results" / f"{digest(task.name)}.jsonl"
+
+
+class Progress:
+    """A report that writes what it is told into a file, at most once a second.
+
+    Args:
+        path: of a JSON file: units done and in all by task.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.told: dict[str, tuple[int, int]] = {}
+        self.written = 0.0
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.write()
+
+    def __call__(self, task: str, done: int, total: int) -> None:
+        self.told[task] = done, total
+        if time.monotonic() - self.written > 1:
+            self.write()
+
+    def write(self) -> None:
+        self.written = time.monotonic()
+        with contextlib.suppress(OSError):  # progress is no reason to fail
+            write_atomically(self.path, json.dumps(self.told).encode())
+
+
+def left_elsewhere(folder: Path) -> list[dict]:
+    """The results that tasks in other processes had when their run was killed."""
+    found = sorted((folder / ELSEWHERE / "results").glob("*.jsonl"))
+    return [row for path in found for row in results.read(path, drop_cut_line=True)]
 
 
 def score(

@@ -21,13 +21,19 @@ class Results:
 
     Args:
         path: a `.jsonl` file; need not exist.
+        others: results that are there already, and stay where they are.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, others: Sequence[dict] = ()):
         self.path = path
         rows = read(path, drop_cut_line=True) if path.exists() else []
-        lines_of = Counter(cell(row) for row in rows)
-        self.rows = [row for row in rows if lines_of[cell(row)] == row["repeats"]]
+        self.own = complete(rows)
+        self.others = list(others)
+
+    @property
+    def rows(self) -> list[dict]:
+        """All rows, its own first."""
+        return self.own + self.others
 
     def of(self, **key) -> list[dict]:
         """The rows that agree with the key."""
@@ -40,12 +46,19 @@ class Results:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        self.rows += rows
+        self.own += rows
 
     def write(self) -> None:
-        """Writes all rows in the order of their keys, whole or not at all."""
-        self.rows.sort(key=lambda row: (cell(row), row["repeat"]))
-        write_atomically(self.path, "".join(map(line, self.rows)).encode())
+        """Writes its own rows in the order of their keys, whole or not at all."""
+        self.own.sort(key=lambda row: (cell(row), row["repeat"]))
+        write_atomically(self.path, "".join(map(line, self.own)).encode())
+
+
+def complete(rows: Iterable[dict]) -> list[dict]:
+    """The rows of cells that have all their repeats, each once."""
+    once = {(cell(row), row["repeat"]): row for row in rows}
+    lines_of = Counter(cell(row) for row in once.values())
+    return [row for row in once.values() if lines_of[cell(row)] == row["repeats"]]
 
 
 def cell(row: dict) -> tuple[str, ...]:

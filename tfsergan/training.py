@@ -10,9 +10,10 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import filelock
 import keras
 import numpy as np
 import tensorflow as tf
@@ -151,10 +152,44 @@ def train(
     Raises:
         TfserganError: a damaged checkpoint, a loss that is no longer finite, a folder that can't be written.
     """
-    if finished(folder):
-        load_weights(model, folder)
-        shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # of a run killed just before it did this
-        return epochs_trained(folder)
+    with alone(folder):
+        if not finished(folder):
+            return fit(model, batches, epochs, folder, task, log_dir, checkpoint_epochs, stop, report)
+    load_weights(model, folder)
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # of a run killed just before it did this
+    return epochs_trained(folder)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Waits until no other process is at work on a stage: one of a cluster may outlive the run that sent it there.
+
+    Raises:
+        TfserganError: the folder can't be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock").acquire()
+    except OSError as error:
+        raise TfserganError(
+            f"{folder}: can't be written ({first_line(error)}). Free disk space or choose another --out."
+        ) from error
+    with lock:
+        yield
+
+
+def fit(
+    model: keras.Model,
+    batches: Batches,
+    epochs: int,
+    folder: Path,
+    task: str,
+    log_dir: Path | None,
+    checkpoint_epochs: int,
+    stop: Callable[[int, Mapping[str, float]], bool] | None,
+    report: Report,
+) -> int:
+    """Trains a stage that is not finished; arguments and errors as of `train`."""
     checkpoint = Checkpoint(model, folder / "checkpoint")
     first = checkpoint.restore()
     callbacks = [FiniteLosses(task), *([StopWhen(stop)] if stop else []), Progress(task, epochs, report)]

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tfsergan.errors import TfserganError
 from tfsergan.features.audio import not_installed
-from tfsergan.features.processes import map_processes
+from tfsergan.processes import map_processes
 from tfsergan.progress import Report, silent
 
 QUIET = "--default_sdk_harness_log_level=ERROR"  # unless the options say otherwise

@@ -11,7 +11,7 @@ from tfsergan.errors import TfserganError, UsageError
 from tfsergan.features import audio, beam, frames, functionals
 from tfsergan.features.audio import Recording, read_signal
 from tfsergan.features.cache import FeatureCache
-from tfsergan.features.processes import map_processes
+from tfsergan.processes import map_processes
 from tfsergan.progress import Report, silent
 
 FEATURES = (*functionals.FEATURE_SETS, "logmel", "audio")

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfsergan.errors import UsageError
 from tfsergan.features.audio import Recording, not_installed
-from tfsergan.features.processes import map_processes
+from tfsergan.processes import map_processes
 
 FEATURE_SETS = {"is09": 384, "is10": 1582, "is11": 4368, "is13": 6373}
 """The INTERSPEECH challenges' feature sets by name, with their number of functionals."""

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from tfsergan import processes
 from tfsergan.errors import TfserganError
-from tfsergan.features import processes
-from tfsergan.features.processes import map_processes
+from tfsergan.processes import map_processes
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -45,7 +45,7 @@ def test_a_process_that_dies_is_explained_and_replaced():
 
 KILLED = """
 import os, signal
-from tfsergan.features.processes import map_processes
+from tfsergan.processes import map_processes
 class Large:
     def __call__(self, item):
         return os.getpid(), bytes(1 << 20)

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -78,13 +78,36 @@ def _all(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Resu
 
 @functools.cache
 def _processes(workers: int) -> ProcessPoolExecutor:
+    return pool(workers)
+
+
+def pool(
+    workers: int,
+    initializer: Callable[..., None] | None = None,
+    initargs: tuple = (),
+    env: Mapping[str, str] | None = None,
+) -> ProcessPoolExecutor:
+    """Fresh processes that end with this one.
+
+    Args:
+        workers: how many.
+        initializer, initargs: called once in each.
+        env: what their environment has more.
+    """
     return ProcessPoolExecutor(
         workers,
         timeout=IDLE,
         context=get_context("loky"),
-        initializer=_end_with_parent,
-        initargs=(os.getpid(),),
+        initializer=_begin,
+        initargs=(os.getpid(), initializer, initargs),
+        env=dict(env) if env else None,
     )
+
+
+def _begin(parent: int, initializer: Callable[..., None] | None, initargs: tuple) -> None:
+    _end_with_parent(parent)
+    if initializer:
+        initializer(*initargs)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -1,0 +1,312 @@
+"""Tasks of a run, each done as soon as those before it are: in this process, in several, or on a Dask cluster.
+
+A task is a function of a module, so that another process can import it. What tasks give each other lies in the
+run's folder; nothing is sent back.
+"""
+
+import importlib.util
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import joblib
+
+from tfsergan import processes
+from tfsergan.errors import TfserganError, UsageError
+
+if TYPE_CHECKING:
+    import distributed
+
+LOOK = 0.5  # s between two looks at how far tasks are
+ATTEMPTS = 3  # of a task whose process died
+MEMORY_A_JOB = 2 * 2**30  # bytes that a process takes, about
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work that may be done anywhere once other pieces are done.
+
+    Args:
+        name: unlike that of any other task of a run.
+        work: a function of a module, called with the run and `args`.
+        args: picklable.
+        after: names of the tasks that come first.
+    """
+
+    name: str
+    work: Callable[..., None]
+    args: tuple[Any, ...] = ()
+    after: frozenset[str] = field(default=frozenset())
+
+
+Call = Callable[[Task], Any]
+"""Does one task; picklable, and so is what it returns."""
+
+Watch = Callable[[], None]
+"""Called now and then while tasks are under way elsewhere."""
+
+Finish = Callable[[Task, Any], None]
+"""Called with a finished task and what its call returned."""
+
+
+@dataclass
+class InProcess:
+    """Does tasks in this process, one after another.
+
+    Args:
+        threads: of this process; sums over several differ in the last bits from sums over one.
+    """
+
+    threads: int = 1
+    jobs = 1
+    elsewhere = False
+
+    def run(self, tasks: Sequence[Task], call: Call, watch: Watch, finish: Finish) -> None:
+        """Does all tasks, none before those that it comes after."""
+        for task in in_order(tasks):
+            finish(task, call(task))
+
+
+@dataclass
+class Processes:
+    """Does tasks in processes of this machine.
+
+    Args:
+        jobs: how many at a time.
+        threads: of each of them.
+    """
+
+    jobs: int
+    threads: int = 1
+    elsewhere = True
+
+    def run(self, tasks: Sequence[Task], call: Call, watch: Watch, finish: Finish) -> None:
+        """As of `InProcess`; a task whose process dies is done again, in new processes.
+
+        Raises:
+            TfserganError: a process died `ATTEMPTS` times.
+        """
+        left = Ready(tasks)
+        for attempt in range(ATTEMPTS):
+            try:
+                with self.executor() as executor:
+                    left.run(executor.submit, call, watch, finish)
+                return
+            except processes.BrokenProcessPool as error:
+                if attempt + 1 == ATTEMPTS:
+                    raise TfserganError(
+                        f"A process that worked on {', '.join(left.lost)} died {ATTEMPTS} times "
+                        f"({str(error).splitlines()[0]}). If memory ran short, the same command with fewer --jobs "
+                        "goes on."
+                    ) from error
+
+    @contextmanager
+    def executor(self) -> Iterator[Executor]:
+        pool = processes.pool(self.jobs, set_up, (self.threads,), thread_limits(self.threads))
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=True, kill_workers=True)
+            raise
+        pool.shutdown(wait=True)
+
+
+@dataclass
+class Cluster:
+    """Does tasks on a running Dask cluster, whose workers see the run's folder under the same path.
+
+    Args:
+        address: of its scheduler, such as "tcp://host:8786".
+        threads: of each worker.
+    """
+
+    address: str
+    threads: int = 1
+    elsewhere = True
+
+    @property
+    def jobs(self) -> int:
+        """Workers that the cluster has now, at least one."""
+        with self.client() as client:
+            return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+
+    def run(self, tasks: Sequence[Task], call: Call, watch: Watch, finish: Finish) -> None:
+        """As of `InProcess`; a task whose worker dies is done again by another.
+
+        Raises:
+            TfserganError: a task's workers died `ATTEMPTS` times.
+        """
+        from distributed.scheduler import KilledWorker
+
+        left = Ready(tasks)
+        with self.client() as client, client.get_executor(pure=False, retries=ATTEMPTS - 1) as executor:
+            try:
+                left.run(partial(executor.submit, in_worker, self.threads), call, watch, finish)
+            except KilledWorker as error:
+                raise TfserganError(
+                    f"The workers of {error.task} died again and again: see their logs. The same command goes on."
+                ) from error
+
+    def client(self) -> "distributed.Client":
+        """A connection to the scheduler.
+
+        Raises:
+            UsageError: the extra `distributed` is not installed, or nobody answers at the address.
+        """
+        if importlib.util.find_spec("distributed") is None:
+            raise UsageError('--scheduler needs Dask: pip install "tfsergan[distributed]".')
+        from distributed import Client
+
+        try:
+            return Client(self.address, timeout="10s", set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"--scheduler {self.address}: no Dask scheduler answers there ({error}). `dask scheduler` starts "
+                "one, `dask worker ADDRESS --nthreads 1` a worker."
+            ) from error
+
+
+Engine = InProcess | Processes | Cluster
+
+
+def choose(jobs: int | None = None, threads: int = 1, scheduler: str | None = None) -> Engine:
+    """What does the tasks: a cluster if one is named, else `jobs` processes; by default one a core, one on a GPU."""
+    if scheduler:
+        return Cluster(scheduler, threads)
+    if jobs is None:
+        import tensorflow as tf
+
+        on_gpu = tf.config.list_physical_devices("GPU")
+        jobs = 1 if on_gpu else max(1, min(joblib.cpu_count() // threads, memory() // MEMORY_A_JOB))
+    return Processes(jobs, threads) if jobs > 1 else InProcess(threads)
+
+
+def memory() -> int:
+    """Bytes of memory of this machine; very many where that is not known."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2**60
+
+
+class Ready:
+    """Hands out tasks as they become ready.
+
+    Attributes:
+        lost: names of those that were under way when handing out ended.
+    """
+
+    def __init__(self, tasks: Sequence[Task]):
+        self.waiting = {task.name: task for task in in_order(tasks)}
+        self.under_way: dict[Future, Task] = {}
+        self.lost: list[str] = []
+
+    def run(self, submit: Callable[[Call, Task], Future], call: Call, watch: Watch, finish: Finish) -> None:
+        """Submits what is ready until all is done; the first failure ends it."""
+        self.waiting |= {task.name: task for task in self.under_way.values()}  # of a pool that broke
+        self.under_way = {}
+        try:
+            while self.waiting or self.under_way:
+                self.hand_out(submit, call)
+                done, _ = wait(self.under_way, timeout=LOOK, return_when=FIRST_COMPLETED)
+                watch()
+                for future in done:
+                    result = future.result()
+                    finish(self.under_way.pop(future), result)
+        finally:
+            self.lost = sorted(task.name for task in self.under_way.values())
+            for future in self.under_way:
+                future.cancel()
+
+    def hand_out(self, submit: Callable[[Call, Task], Future], call: Call) -> None:
+        before = self.waiting.keys() | {task.name for task in self.under_way.values()}
+        for task in [task for task in self.waiting.values() if not task.after & before]:
+            self.under_way[submit(call, self.waiting.pop(task.name))] = task
+
+
+def in_order(tasks: Iterable[Task]) -> list[Task]:
+    """The tasks as they come, each after those it waits for among them.
+
+    Raises:
+        ValueError: two of one name, or tasks that wait for each other.
+    """
+    waiting, ordered = list(tasks), []
+    if len({task.name for task in waiting}) < len(waiting):
+        raise ValueError(f"two tasks of one name among {sorted(task.name for task in waiting)}")
+    while waiting:
+        names = {task.name for task in waiting}
+        ready = [task for task in waiting if not task.after & names]
+        if not ready:
+            raise ValueError(f"tasks wait for each other: {sorted(names)}")
+        ordered += ready
+        waiting = [task for task in waiting if task.after & names]
+    return ordered
+
+
+def in_worker(threads: int, call: Call, task: Task) -> Any:
+    """Does a task in a worker of a Dask cluster."""
+    from distributed import get_worker
+
+    if get_worker().state.nthreads != 1:
+        raise TfserganError(
+            f"The Dask worker on {socket.gethostname()} runs several tasks at a time in one process: start workers "
+            "with --nthreads 1 (and as many --nworkers as wanted)."
+        )
+    set_up(threads)
+    return call(task)
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """Environment of a process whose libraries take so many threads."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    names += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    return dict.fromkeys(names, str(threads)) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def set_up(threads: int) -> None:
+    """Starts TensorFlow in this process with so many threads, deterministic; once."""
+    import threadpoolctl
+
+    os.environ.update(thread_limits(threads))
+    threadpoolctl.threadpool_limits(threads)
+    import_tensorflow(threads)
+    from tfsergan import training
+
+    training.deterministic()
+
+
+def import_tensorflow(threads: int | None = None) -> None:
+    """Imports TensorFlow without the lines that its libraries write straight to standard error meanwhile.
+
+    Args:
+        threads: that an operation may take: sums over several threads differ in the last bits from sums over one.
+            None leaves it as it is.
+    """
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            if threads:
+                with suppress(RuntimeError):  # a process that has used TensorFlow keeps what it has
+                    tf.config.threading.set_intra_op_parallelism_threads(threads)
+                    tf.config.threading.set_inter_op_parallelism_threads(threads)
+            for gpu in tf.config.list_physical_devices("GPU"):
+                with suppress(RuntimeError):
+                    tf.config.experimental.set_memory_growth(gpu, True)  # several processes share it
+            tf.constant(0)  # looks for devices
+            tf.get_logger().setLevel("ERROR")
+        except BaseException:
+            kept.seek(0)
+            os.write(stderr, kept.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
