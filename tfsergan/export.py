@@ -329,6 +329,7 @@ def export_embedding(
     signature = [tf.TensorSpec((None, None, len(card["features"])), tf.float32, name="frames")]
     width = model.ENC.output_shape[-1]
     usage = [
+        "from pathlib import Path",
         "from tfsergan.features import audio, frames  # the extra tfsergan[frames]",
         "",
         'recording = audio.resampled(audio.read_signal(Path("utterance.wav")))  # 16 kHz',

@@ -88,9 +88,9 @@ def probe(vectors: np.ndarray, labels: np.ndarray, seed: int, folds: int = 5) ->
     """
     names, counts = np.unique(labels, return_counts=True)
     if len(names) < 2 or counts.min() < 2:
+        rare = f"{names[counts.argmin()]} has {counts.min()}" if len(names) else "there are none"
         raise TfserganError(
-            f"finding one of {len(names)} labels from a vector needs two labels and two vectors of each: "
-            f"{names[counts.argmin()] if len(names) else 'there is none'} has {counts.min(initial=0)}."
+            f"finding one of {len(names)} labels from a vector needs two labels and two vectors of each: {rare}."
         )
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     split = StratifiedKFold(min(folds, counts.min()), shuffle=True, random_state=seed)

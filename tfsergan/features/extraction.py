@@ -23,7 +23,7 @@ FEATURES = (*functionals.FEATURE_SETS, "logmel", "audio")
 
 SPEEDS = (0.5, 2.0)  # the least and the greatest
 
-_SPEED = re.compile(r"[0-9]+(\.[0-9]{1,2})?")
+_AT_SPEED = re.compile(r"logmel(?:-([0-9]+(?:\.[0-9]{1,2})?))?")
 SHOWN = 10  # problems listed in one error message
 
 Item = TypeVar("Item")
@@ -31,10 +31,10 @@ Item = TypeVar("Item")
 
 def speed_of(features: str) -> float | None:
     """How fast the audio is played for these frames: 1 of "logmel", 0.9 of "logmel-0.9"; None of anything else."""
-    name, _, text = features.partition("-")
-    if name != "logmel" or (text and not _SPEED.fullmatch(text)):
+    match = _AT_SPEED.fullmatch(features)
+    if not match:
         return None
-    speed = float(text or 1)
+    speed = float(match[1] or 1)
     return speed if SPEEDS[0] <= speed <= SPEEDS[1] else None
 
 
