@@ -52,6 +52,6 @@ def test_audio_is_refused_before_it_is_built(tmp_path):
     def make():
         return Builder(config="audio", data_dir=tmp_path)
 
-    with pytest.raises(UsageError, match="audio of emodb has samples.*such as is10"):
+    with pytest.raises(UsageError, match=r"audio of emodb has samples.*such as is10"):
         prepared.read(make, tmp_path / "emodb" / "audio" / "1.1.0", "a", None)
     assert not any(tmp_path.iterdir())

@@ -30,7 +30,7 @@ EPOCHS = 4
 def make(model: str, seed: int = 1, lambda_: float = 0.5):
     made = build(model, SETTINGS, T, D, E, K, seed)
     optimizers = [FusedAdam(0.01) for _ in made_optimizers(made)]
-    made.compile(*optimizers, *([lambda_] if not type(made) is EmotionOnly else []))
+    made.compile(*optimizers, *([lambda_] if type(made) is not EmotionOnly else []))
     return made
 
 
@@ -256,7 +256,7 @@ class Interrupted(Exception):
 def fitted(folder, model="Proposed MEnAN", report=lambda *_: None):
     """Trained with a score that is best in the middle, the same for the same weights."""
     made = make(model)
-    (x, e, _), *_ = make_batches().dataset(0, 1)
+    (x, _, _), *_ = make_batches().dataset(0, 1)
 
     def score() -> float:
         return float(np.sin(1e3 * np.abs(made.embed(x)).sum()))
