@@ -285,9 +285,10 @@ def load_best(model: keras.Model, folder: Path, name: str) -> dict[str, float]:
     """
     weights, score = best_files(folder, name)
     try:
-        best = json.loads(score.read_text(encoding="utf-8"))
+        found = json.loads(score.read_text(encoding="utf-8"))
+        best = {key: float(found[key]) for key in ("score", "epoch")}
         networks_of(model).load_weights(weights)
-        return {key: float(best[key]) for key in ("score", "epoch")}
+        return best
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise TfserganError(
             f"{weights}: the best weights can't be read ({first_line(error)}). "
