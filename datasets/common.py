@@ -35,7 +35,7 @@ class SpeechConfig(tfds.core.BuilderConfig):
     """A form that a corpus is prepared in.
 
     Attributes:
-        features: a name in `extraction.FEATURES`.
+        features: see `extraction.FEATURES`.
     """
 
     features: str = "is10"
@@ -45,10 +45,10 @@ def feature_config(features: str, cls: type[SpeechConfig] = SpeechConfig, **argu
     """The config named after `features`; `arguments` go to `cls`."""
     if features == "audio":
         description = "Audio, 16 kHz mono, 16 bit."
-    elif features == "logmel":
+    elif speed := extraction.speed_of(features):
         description = (
             f"{frames.BANDS} log-mel bands, NCCF, f0 and log energy; {frames.WINDOW} ms windows every "
-            f"{frames.HOP} ms."
+            f"{frames.HOP} ms{'' if speed == 1 else f' of the audio at {speed:g} times its speed'}."
         )
     else:
         size = functionals.FEATURE_SETS[features]
@@ -97,6 +97,11 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Reads the corpus's folder."""
         raise NotImplementedError
 
+    @classmethod
+    def config_of(cls, features: str) -> SpeechConfig:
+        """A config like those that the builder lists, of features that it does not, such as "logmel-0.9"."""
+        return feature_config(features, type(cls.BUILDER_CONFIGS[0]))
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The names of `features`' columns, () for audio; once built, it needs no openSMILE."""
@@ -121,9 +126,8 @@ class SpeechBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if features == "audio":
             content = {"audio": tfds.features.Audio(shape=(None,), dtype=np.int16, sample_rate=SAMPLE_RATE)}
         else:
-            shape = (
-                (None, len(frames.NAMES)) if features == "logmel" else (functionals.FEATURE_SETS[features],)
-            )
+            of_frames = extraction.speed_of(features)
+            shape = (None, len(frames.NAMES)) if of_frames else (functionals.FEATURE_SETS[features],)
             content = {"features": tfds.features.Tensor(shape=shape, dtype=np.float32)}
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(

@@ -39,7 +39,17 @@ YI2019 = {
         for name, value in (("copies", "2"), ("other_copies", "1"), ("dnn.units", "5"), ("dnn.epochs", "2"))
     },
 }
-TINY = {"bao2019": BAO2019, "yi2019": YI2019}
+LI2020 = {
+    **{
+        "seconds": "0.5",
+        "speeds": "0.9",
+        "filters": "4,3",
+        "recurrent_units": "3",
+        "classifier_units": "4,3",
+    },
+    **{"batch_size": "16", "epochs": "3", "pairs": "1", "repeats": "1", "checkpoint_epochs": "1"},
+}
+TINY = {"bao2019": BAO2019, "yi2019": YI2019, "li2020": LI2020}
 """What each paper's tiny run sets, as typed after --set."""
 
 
@@ -75,6 +85,19 @@ def make_corpus(name: str, seed: int, per_cell: int = 3, labelled: bool = True):
     )
 
 
+def make_frames(corpus, seed: int, mean_length: int = 40):
+    """The corpus with frames of five channels in place of its vectors, classes set apart."""
+    from tfsergan.ragged import Ragged
+
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).normal(size=(len(CLASSES), 5))
+    lengths = rng.integers(mean_length // 2, 3 * mean_length // 2, len(corpus))
+    values = rng.normal(size=(lengths.sum(), 5)) + np.repeat(centres[corpus.emotion], lengths, axis=0)
+    x = Ragged((values * 10.0 ** np.arange(5)).astype(np.float32), lengths)
+    names = ("logmel[0]", "logmel[1]", "nccf", "log_energy", "f0")
+    return replace(corpus, features="logmel", feature_names=names, x=x)
+
+
 def changed(corpus, **arrays):
     """A corpus with other arrays, and the fingerprint that `load` would give it."""
     return replace(corpus, **arrays).select(slice(None))
@@ -88,6 +111,14 @@ def make_corpora(paper: str = "bao2019") -> dict:
         x[:, 3] = 7.0  # a feature that does not vary
         acted = replace(changed(acted, x=x), features="is11")
         return {"acted": acted, "dialogue": make_corpus("dia", seed=5, per_cell=4)}
+    if paper == "li2020":
+        labelled = make_frames(make_corpus("lab", seed=6), seed=6)
+        cross = make_frames(make_corpus("far", seed=7, per_cell=2), seed=7)
+        happy = (cross.emotion == 1) | (np.arange(len(cross)) % 5 == 0)
+        return {
+            "labelled": changed(labelled, variants={"logmel-0.9": make_frames(labelled, seed=8).x}),
+            "cross": changed(cross, ratings={"happiness": happy.astype(np.float32)}),
+        }
     return {
         "labelled": make_corpus("lab", seed=1),
         "source": make_corpus("src", seed=2, per_cell=2, labelled=False),
@@ -221,6 +252,18 @@ def finished_yi2019(tmp_path_factory):
         recorded = Classifiers(patch)
         run = reproduce(make_run(tmp_path_factory.mktemp("finished_yi2019") / "run", paper="yi2019"))
     return run, recorded
+
+
+@pytest.fixture
+def li2020_corpora() -> dict:
+    """A corpus by role of li2020: frames of five channels; the labelled one at two speeds, the other one rated."""
+    return make_corpora("li2020")
+
+
+@pytest.fixture(scope="session")
+def finished_li2020(tmp_path_factory):
+    """A run of li2020 with every table measured; to be read, not changed."""
+    return reproduce(make_run(tmp_path_factory.mktemp("finished_li2020") / "run", paper="li2020"))
 
 
 @pytest.fixture

@@ -136,3 +136,42 @@ def test_folds_part_every_corpus_or_refuse_it(rows):
         assert len(fold.train)
         assert not set(corpus.speaker[fold.train]) & set(corpus.speaker[fold.test])
         assert not set(fold.train) & set(fold.test)
+
+
+# ---- speakers in turn -------------------------------------------------------------------------------------
+
+
+def test_speakers_of_a_session_take_turns(toy):
+    found = folds.speakers_in_turn(toy)
+    assert [turns.name for turns in found] == ["s1", "s2", "s3"]
+    for turns in found:
+        assert turns.speakers == (f"{turns.name}f", f"{turns.name}m")
+        assert [turns.validation(i) for i in (0, 1)] == [1, 0]
+        for speaker, rows in zip(turns.speakers, turns.rows, strict=True):
+            assert set(toy.speaker[rows]) == {speaker}
+        assert sorted([*turns.train, *np.concatenate(turns.rows)]) == list(range(len(toy)))
+
+
+@pytest.mark.parametrize(
+    ("speakers", "expected"),
+    [(4, [(0, 1), (2, 3)]), (5, [(0, 1), (2, 3, 4)]), (7, [(0, 1), (2, 3), (4, 5, 6)])],
+)
+def test_without_sessions_of_two_speakers_go_by_twos(speakers, expected):
+    names = [f"v{i}" for i in range(speakers)]
+    toy = Labelled(names * 2, names * 2, [0] * speakers + [1] * speakers)
+    found = folds.speakers_in_turn(toy)
+    assert [turns.speakers for turns in found] == [tuple(f"v{i}" for i in group) for group in expected]
+    assert found[0].name == "v0-v1"
+    last = found[-1]
+    assert sorted(last.validation(i) for i in range(len(last.speakers))) == list(range(len(last.speakers)))
+
+
+@pytest.mark.parametrize(
+    "speakers",
+    [["a", "b", "c"], ["a", "b", "c", ""], ["a", "b", "c", "d", "a"]],
+    ids=["few", "unknown", "twice"],
+)
+def test_speakers_that_cannot_take_turns_are_refused(speakers):
+    toy = Labelled([f"s{i}" for i in range(len(speakers))], speakers, [i % 2 for i in range(len(speakers))])
+    with pytest.raises(TfserganError, match="at least four speakers"):
+        folds.speakers_in_turn(toy)

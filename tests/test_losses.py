@@ -60,3 +60,12 @@ def test_classification_by_hand():
 def test_classification_stays_finite_for_large_logits():
     logits = np.array([[[1e4, -1e4]], [[-1e4, 1e4]]], np.float32)
     np.testing.assert_allclose(losses.classification(logits, np.zeros((2, 1), int)), [0.0, 2e4])
+
+
+def test_entropy_by_hand():
+    p = np.array([[0.5, 0.5, 0.0001], [0.1, 0.2, 0.7]])
+    p /= p.sum(axis=1, keepdims=True)
+    expected = -(p * np.log(p)).sum(axis=1).mean()
+    np.testing.assert_allclose(losses.entropy(np.log(p).astype(np.float32) + 3), expected, rtol=1e-5)
+    np.testing.assert_allclose(losses.entropy(np.zeros((4, 8), np.float32)), np.log(8), rtol=1e-6)
+    np.testing.assert_allclose(losses.entropy(np.array([[1e4, 0.0]], np.float32)), 0, atol=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfsergan.errors import TfserganError
-from tfsergan.quality import coverage, nearest_ratio, quality, two_sample_accuracy
+from tfsergan.quality import coverage, nearest_ratio, probe, quality, two_sample_accuracy
 
 LINE = np.array([[0.0], [1.0], [3.0], [7.0]])  # distances to the nearest other: 1, 1, 2, 4
 
@@ -142,3 +142,19 @@ def test_a_class_of_one_vector_is_told(vectors, real, synthetic):
             ("angry", "sad"),
             seed=0,
         )
+
+
+def test_a_probe_finds_what_vectors_know_alone():
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(["f", "g", "m"], (30, 40, 50))
+    noise = rng.normal(size=(120, 4))
+    known = noise + 5 * (speaker[:, None] == np.array(["f", "g", "m", "x"]))
+    assert probe(known, speaker, seed=0) > 0.95
+    assert 0.15 < probe(noise, speaker, seed=0) < 0.5
+    assert probe(noise, speaker, seed=1) == probe(noise, speaker, seed=1)
+
+
+@pytest.mark.parametrize("labels", [["a"] * 4, ["a", "a", "b"], []])
+def test_a_probe_needs_two_of_two_labels(labels):
+    with pytest.raises(TfserganError, match="two labels and two vectors of each"):
+        probe(np.zeros((len(labels), 2)), np.array(labels, str), seed=0)

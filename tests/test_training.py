@@ -543,3 +543,28 @@ def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(tmp_path, weight
     assert (killed / "results.jsonl").read_bytes() == (whole / "results.jsonl").read_bytes()
     for path in whole.glob(f"models/session1/*/{WEIGHTS}"):
         assert weights_in(path) == weights_in(killed / path.relative_to(whole))
+
+
+# ---- utterances and the best epoch ------------------------------------------------------------------------
+
+
+def test_utterances_of_a_batch_are_cut_or_repeated_to_one_length():
+    from tfsergan.ragged import Ragged
+
+    x = Ragged.of([np.arange(n, dtype=np.float32)[:, None] + 100 * n for n in (3, 9, 5)])
+    batches = training.Utterances(x, (np.array([0, 1, 2]), np.array([7, 8, 9])), 5, batch_size=2, seed=1)
+    drawn = list(batches.dataset(0, 1))
+    assert [len(batch[0]) for batch in drawn] == [2, 1]
+    for frames, emotion, speaker in drawn:
+        np.testing.assert_array_equal(frames, x[emotion.numpy()].fixed(5))
+        np.testing.assert_array_equal(speaker, emotion + 7)
+    with pytest.raises(TfserganError, match="no utterances"):
+        training.Utterances(x[np.arange(0)], (), 5, 2, 1)
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"{}"])
+def test_missing_or_damaged_best_weights_are_told(tmp_path, content):
+    if content is not None:
+        (tmp_path / "best-a.json").write_bytes(content)
+    with pytest.raises(TfserganError, match=r"best-a\.weights\.h5: the best weights can't be read"):
+        training.load_best(None, tmp_path, "a")

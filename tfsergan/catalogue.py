@@ -156,6 +156,8 @@ class Found:
             return module.FeatureTableConfig(name=self.config, table=str(self.table))
         if self.builder == "folder":
             return module.FolderConfig(name=self.config, corpus=self.corpus, features=self.features)
+        if self.config not in module.Builder.builder_configs:  # frames at another speed
+            return module.Builder.config_of(self.features)
         return self.config
 
 
@@ -267,7 +269,7 @@ def _demo(name: str, features: str) -> Found:
 
 def _require_features(name: str, features: str) -> None:
     """Refuses features that cannot be extracted from audio."""
-    if features not in extraction.FEATURES:
+    if not extraction.is_known(features):
         known = ", ".join(sorted(extraction.FEATURES))
         raise UsageError(f"{name} has no features {features!r}: it has {known}.")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tfsergan.evaluation import Run
-    from tfsergan.papers import Paper
+    from tfsergan.papers import Paper, Settings
     from tfsergan.progress import Report
     from tfsergan.report.tables import Table
 
@@ -388,7 +388,13 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
 
         needed = {role: names[role] for role in spec.needed(numbers)}
         corpora = load_corpora(
-            spec, needed, options["manual_dir"], options["data_dir"], report, options["allow_partial"]
+            spec,
+            needed,
+            options["manual_dir"],
+            options["data_dir"],
+            report,
+            options["allow_partial"],
+            settings,
         )
         run = Run(
             folder=out or Path("runs") / paper,
@@ -431,9 +437,18 @@ def corpus_names(paper: "Paper", swaps: Mapping[str, str], manual_dir: Path | No
 
 
 def load_corpora(
-    paper: "Paper", names: Mapping[str, str], manual_dir, data_dir, report, allow_partial: bool = False
+    paper: "Paper",
+    names: Mapping[str, str],
+    manual_dir: Path | None,
+    data_dir: Path | None,
+    report: "Report",
+    allow_partial: bool = False,
+    settings: "Settings | None" = None,
 ) -> dict[str, Any]:
     """The corpus of each role, or the error that says that it is not there.
+
+    Args:
+        settings: say which further feature sets a role has; None for the paper's own.
 
     Raises:
         CorpusNotFound: one that every column of every table needs, or all of them.
@@ -449,6 +464,7 @@ def load_corpora(
                 name,
                 paper.features_of(role, name),
                 rule,
+                variants=paper.roles[role].variants_of(settings or paper.settings()),
                 manual_dir=manual_dir,
                 data_dir=data_dir,
                 allow_partial=allow_partial,

@@ -2,19 +2,20 @@
 
 import functools
 import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import joblib
 import numpy as np
 
 from tfsergan import catalogue, manifests, prepared
 from tfsergan.catalogue import Found
 from tfsergan.errors import TfserganError, UsageError
-from tfsergan.files import write_atomically
 from tfsergan.label_rules import LabelRule, label_rule
 from tfsergan.progress import Report, silent
+from tfsergan.ragged import Ragged
 
 COLUMNS = ("x", "ids", "speaker", "session", "gender", "part", *prepared.RATINGS)
 """The arrays of a corpus that come from its examples as they are, one entry an utterance."""
@@ -27,7 +28,7 @@ class Corpus:
     Attributes:
         name: e.g. "iemocap", "demo/labelled".
         features: the feature set, e.g. "is10".
-        x: (n, d) float32, raw and finite.
+        x: (n, d) float32, raw and finite; of frames, `Ragged`: n arrays (f_i, d).
         feature_names: d names.
         ids: (n,) str, unique; sorted as `load` gives them.
         speaker: (n,) str, "" where unknown.
@@ -37,12 +38,14 @@ class Corpus:
         valence, activation, dominance: (n,) float32, means over raters on the corpus's scale; NaN where unknown.
         classes: the emotions' names; () when unlabelled.
         emotion: (n,) int32, index into `classes`; -1 everywhere when unlabelled.
-        fingerprint: 16 hex digits of the SHA-256 of all of the above but the names of corpus and set.
+        fingerprint: 16 hex digits of the SHA-256 of all of this but the names of corpus and set.
+        variants: the same utterances as other feature sets, such as frames at other speeds, by its name.
+        ratings: (n,) float32 each, the corpus's own ratings by their name, such as CMU-MOSEI's of six emotions.
     """
 
     name: str
     features: str
-    x: np.ndarray
+    x: np.ndarray | Ragged
     feature_names: tuple[str, ...]
     ids: np.ndarray
     speaker: np.ndarray
@@ -55,6 +58,8 @@ class Corpus:
     classes: tuple[str, ...]
     emotion: np.ndarray
     fingerprint: str
+    variants: Mapping[str, np.ndarray | Ragged] = field(default_factory=dict)
+    ratings: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -79,6 +84,8 @@ class Corpus:
         if len(np.unique(rows)) != len(rows):
             raise ValueError(f"{self.name}: a row is selected twice; utterances are unique")
         part = {name: getattr(self, name)[rows] for name in ("emotion", *COLUMNS)}
+        for name in ("variants", "ratings"):
+            part[name] = {key: values[rows] for key, values in getattr(self, name).items()}
         return replace(self, **part, fingerprint=_fingerprint(self.classes, self.feature_names, **part))
 
 
@@ -87,6 +94,7 @@ def load(
     features: str = "is10",
     labels: str | None = "four_class",
     *,
+    variants: Sequence[str] = (),
     manual_dir: str | Path | None = None,
     data_dir: str | Path | None = None,
     allow_partial: bool = False,
@@ -101,6 +109,7 @@ def load(
             corpus that has a builder, e.g. emodb, or audio with a table `metadata.{csv,parquet}`.
         features: feature set, e.g. "is10".
         labels: rule in `label_rules.toml`; None leaves the corpus unlabelled.
+        variants: further feature sets of the same utterances, e.g. "logmel-0.9".
         manual_dir: folder of corpora; TFSERGAN_MANUAL_DIR if None.
         data_dir: folder of prepared data; TFDS_DATA_DIR if None, else TFDS's default.
         allow_partial: accept a corpus that is not whole, and other utterances than the published ones.
@@ -116,6 +125,36 @@ def load(
     found = catalogue.find(name, features, catalogue.manual_folder(manual_dir))
     root = catalogue.data_folder(data_dir)
     _require_whole(found, allow_partial)
+    examples = _read(found, root, allow_partial, jobs, report)
+    emotion = _classes(examples, rule, found.where, allow_partial)
+    rows = emotion >= 0 if rule else slice(None)
+    classes = rule.classes if rule else ()
+    arrays = {name: getattr(examples, name)[rows] for name in COLUMNS} | {"emotion": emotion[rows]}
+    arrays["ratings"] = {name: values[rows] for name, values in examples.ratings.items()}
+    arrays["variants"] = {}
+    for variant in variants:
+        other = catalogue.find(name, variant, catalogue.manual_folder(manual_dir))
+        again = _read(other, root, allow_partial, jobs, report)
+        if not np.array_equal(again.ids, examples.ids):
+            raise TfserganError(
+                f"{found.where} as {variant} has other utterances than as {features}. Remove "
+                f"{other.built_in(root)} and {found.built_in(root)}; the next run builds them again."
+            )
+        arrays["variants"][variant] = again.x[rows]
+    return Corpus(
+        name=name,
+        features=features,
+        feature_names=examples.feature_names,
+        classes=classes,
+        fingerprint=_fingerprint(classes, examples.feature_names, **arrays),
+        **arrays,
+    )
+
+
+def _read(
+    found: Found, root: Path, allow_partial: bool, jobs: int | None, report: Report
+) -> prepared.Examples:
+    """The examples of a corpus's data set, which is built where that has not been done."""
     examples = prepared.read(
         lambda: found.make_builder(root, allow_partial, jobs),
         found.built_in(root),
@@ -125,18 +164,7 @@ def load(
         report=report,
     )
     _check(examples, found.where)
-    emotion = _classes(examples, rule, found.where, allow_partial)
-    rows = emotion >= 0 if rule else slice(None)
-    classes = rule.classes if rule else ()
-    arrays = {name: getattr(examples, name)[rows] for name in COLUMNS} | {"emotion": emotion[rows]}
-    return Corpus(
-        name=name,
-        features=features,
-        feature_names=examples.feature_names,
-        classes=classes,
-        fingerprint=_fingerprint(classes, examples.feature_names, **arrays),
-        **arrays,
-    )
+    return examples
 
 
 def prepare(
@@ -150,7 +178,7 @@ def prepare(
     beam: str | None = None,
     report: Report = silent,
 ) -> bool:
-    """Build a corpus's data set, as `load` would, without reading it; `audio` and frames can be built, too.
+    """Build a corpus's data set, as `load` would, without reading it; `audio` can be built, too.
 
     Args and errors are those of `load`, and beyond them:
 
@@ -177,26 +205,16 @@ def prepare(
     )
 
 
-ARRAYS = (*COLUMNS, "emotion")
-TEXT = ("name", "features", "feature_names", "classes", "fingerprint")
-
-
-def save(corpus: Corpus, folder: Path) -> None:
+def save(corpus: Corpus, file: Path) -> None:
     """Writes a loaded corpus as it is, for other processes of a run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(corpus, name), allow_pickle=False)
-    text = {name: getattr(corpus, name) for name in TEXT}
-    write_atomically(folder / "corpus.json", json.dumps(text).encode())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    joblib.dump(corpus, file)
 
 
 @functools.lru_cache(maxsize=8)
-def restore(folder: Path) -> Corpus:
-    """What `save` wrote; the vectors stay on disk, so that processes of one machine share them in memory."""
-    text = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-    text |= {name: tuple(text[name]) for name in ("feature_names", "classes")}
-    x = np.load(folder / "x.npy", mmap_mode="r")
-    return Corpus(**text, x=x, **{name: np.load(folder / f"{name}.npy") for name in ARRAYS if name != "x"})
+def restore(file: Path) -> Corpus:
+    """What `save` wrote; arrays stay on disk, so that processes of one machine share them in memory."""
+    return joblib.load(file, mmap_mode="r")
 
 
 def is_prepared(
@@ -232,22 +250,29 @@ def _classes(
     return indices
 
 
-def _fingerprint(classes: Sequence[str], feature_names: Sequence[str], **arrays: np.ndarray) -> str:
+def _fingerprint(classes: Sequence[str], feature_names: Sequence[str], **arrays: Any) -> str:
     digest = hashlib.sha256()
     labels = [*classes, ""]  # -1, unlabelled, is the last
     text = [arrays["ids"], [labels[i] for i in arrays["emotion"]]]
     text += [arrays[name] for name in ("speaker", "session", "gender", "part")]
     for column in (*text, classes, feature_names):
         digest.update("\0".join(column).encode() + b"\1")
-    for name in ("x", *prepared.RATINGS):
-        digest.update(np.ascontiguousarray(arrays[name], "<f4"))
+    own = [*arrays["variants"].values(), *arrays["ratings"].values()]
+    for values in (arrays["x"], *(arrays[name] for name in prepared.RATINGS), *own):
+        if isinstance(values, Ragged):
+            digest.update(np.ascontiguousarray(values.lengths, "<i8"))
+            values = values.values
+        digest.update(np.ascontiguousarray(values, "<f4"))
     return digest.hexdigest()[:16]
 
 
 def _check(examples: prepared.Examples, where: str) -> None:
     """What every builder promises; a builder of audio learns it only by extraction."""
     again = "Mend or remove its source file and run again."
-    bad = np.argwhere(~np.isfinite(examples.x))
+    ragged = isinstance(examples.x, Ragged)
+    bad = np.argwhere(~np.isfinite(examples.x.values if ragged else examples.x))
+    if ragged:
+        bad[:, 0] = examples.x.owners[bad[:, 0]]
     if len(bad):
         i, j = bad[0]
         raise TfserganError(

@@ -242,7 +242,7 @@ class Elsewhere:
         for role, corpus in self.run.corpora.items():
             places[role] = corpus
             if isinstance(corpus, Corpus):
-                places[role] = (self.folder / "corpora" / corpus.fingerprint).absolute()
+                places[role] = (self.folder / "corpora" / f"{role}-{corpus.fingerprint}").absolute()
                 stored.save(corpus, places[role])
         options = {name: getattr(self.run, name) for name in OPTIONS}
         self.piece = Piece({**options, "folder": self.run.folder.absolute()}, places)

@@ -18,9 +18,14 @@ from tfsergan.errors import TfserganError, UsageError
 from tfsergan.files import write_atomically
 from tfsergan.papers import Paper
 
+FRAME_MAP = "frames.json"
 SCALERS = "scalers.json"
 DECODER_MAP = "decoder.json"
 SAMPLE_ARGUMENTS = ((tf.string, "emotion"), (tf.int32, "n"), (tf.int32, "seed"))
+EMBEDDING_USE = (
+    "Research on speaker-invariant speech emotion recognition: gives an embedding of an utterance and guesses at its "
+    "emotion. Not for judging people."
+)
 INTENDED_USE = (
     "Research on data augmentation for speech emotion recognition: gives functionals as of emotional speech. Not for "
     "judging people, and no substitute for recordings of the emotion."
@@ -149,6 +154,72 @@ class Sample(keras.Model):
         return {"features": tf.gather(vectors, m["position"], axis=1) * m["scale"] + m["offset"]}
 
 
+class Embed(keras.Model):
+    """Raw frames of utterances (n, t, D), as many of each, to embeddings and probabilities of emotions.
+
+    Args:
+        model: has `ENC` and `EC`, see `tfsergan.methods.li2020`.
+        frame_map: as of `load_frame_map`.
+    """
+
+    def __init__(self, model: keras.Model, frame_map: Mapping[str, Any]):
+        super().__init__()
+        self.ENC, self.EC = model.ENC, model.EC
+        self.frame_map = frame_map
+        self.built = True
+
+    def call(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        m, t = self.frame_map, tf.shape(frames)[1]
+        rows = (tf.maximum(t - m["length"], 0) // 2 + tf.range(m["length"])) % t  # as `Ragged.fixed`
+        v = self.ENC((tf.gather(frames, rows, axis=1) - m["mean"]) / m["scale"], training=False)
+        return {"embedding": v, "emotion": tf.nn.softmax(self.EC(v, training=False))}
+
+
+def save_frame_map(
+    folder: Path,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    length: int,
+    features: Sequence[str],
+    classes: Sequence[str],
+    trained_on: Sequence[str],
+    left_out: Sequence[str],
+) -> None:
+    """Writes what frames go through before a model sees them, as JSON.
+
+    Args:
+        folder: of the models that were trained with it.
+        mean, scale: (D,): a model sees (frame - mean) / scale.
+        length: frames that an utterance is cut or repeated to.
+        features: D names.
+        classes: names of the emotions.
+        trained_on, left_out: names of the speakers.
+    """
+    lists = {
+        "features": [*features],
+        "classes": [*classes],
+        "trained_on": [*trained_on],
+        "left_out": [*left_out],
+    }
+    data = {"mean": mean.tolist(), "scale": scale.tolist(), "length": int(length), **lists}
+    write_atomically(folder / FRAME_MAP, json.dumps(data).encode())
+
+
+def load_frame_map(folder: Path) -> dict[str, Any]:
+    """What `save_frame_map` wrote.
+
+    Raises:
+        TfserganError: missing or damaged.
+    """
+    try:
+        data = json.loads((folder / FRAME_MAP).read_text(encoding="utf-8"))
+        return {**data, **{name: np.array(data[name], np.float32) for name in ("mean", "scale")}}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TfserganError(
+            f"{folder / FRAME_MAP}: can't be read ({error}). Repeat `tfsergan reproduce` in another folder."
+        ) from error
+
+
 def save_decoder_map(
     folder: Path,
     constant: Mapping[str, float],
@@ -236,6 +307,38 @@ def export_sampler(
         f'made["features"]  # (5, {len(card["features"])}) float32, raw, in the order of `features` in card.toml',
     ]
     return export_model(Sample(adan, decoder_map), "sample", signature, usage, to, card)
+
+
+def export_embedding(
+    model: keras.Model, frame_map: Mapping[str, Any], to: Path, card: Mapping[str, Any]
+) -> Path:
+    """Writes the encoder and the emotion classifier of a model as a SavedModel with the signature `embed(frames)`.
+
+    It takes frames, not a waveform: TensorFlow has no operation for the pitch track among them.
+
+    Args:
+        model: trained.
+        frame_map: as of `load_frame_map`.
+        to, card: as of `export_generators`.
+
+    Raises:
+        TfserganError: the folder is in use, or can't be written.
+    """
+    names = {key: frame_map[key] for key in ("classes", "features", "trained_on", "left_out")}
+    card = {**card, **names, "takes": "frames, not a waveform: TensorFlow can't track pitch as they have it"}
+    signature = [tf.TensorSpec((None, None, len(card["features"])), tf.float32, name="frames")]
+    width = model.ENC.output_shape[-1]
+    usage = [
+        "from pathlib import Path",
+        "from tfsergan.features import audio, frames  # the extra tfsergan[frames]",
+        "",
+        'recording = audio.resampled(audio.read_signal(Path("utterance.wav")))  # 16 kHz',
+        f"x = frames.analyse(recording)[None]  # (1, t, {len(card['features'])}), raw, a frame every 10 ms",
+        "found = embed(frames=tf.constant(x))  # or several utterances of one length",
+        f'found["embedding"]  # (1, {width})',
+        f'found["emotion"]  # (1, {len(card["classes"])}), probabilities: {", ".join(card["classes"])}',
+    ]
+    return export_model(Embed(model, frame_map), "embed", signature, usage, to, card)
 
 
 def export_model(

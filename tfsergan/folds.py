@@ -18,6 +18,27 @@ class Fold:
     test: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """Speakers that are left out together and take turns: each is tested once, while the next one validates.
+
+    Attributes:
+        name: of the training part that they share.
+        train: its row numbers.
+        speakers: those left out.
+        rows: the row numbers of each.
+    """
+
+    name: str
+    train: np.ndarray
+    speakers: tuple[str, ...]
+    rows: tuple[np.ndarray, ...]
+
+    def validation(self, test: int) -> int:
+        """The number of the speaker that validates while the one of this number is tested."""
+        return (test + 1) % len(self.speakers)
+
+
 WHOLE = "all"
 
 
@@ -57,6 +78,40 @@ def leave_one_session_out(corpus) -> list[Fold]:
             "Rename them in the `session` column."
         )
     return splits
+
+
+def speakers_in_turn(corpus) -> list[Turns]:
+    """Two speakers at a time, such as those of a session, trained on all others (Li et al. 2020, sec. 5).
+
+    Where every session has two speakers or more, these are left out together; otherwise speakers go in pairs in the
+    order of session and name, the last three together if their number is odd.
+
+    Raises:
+        TfserganError: fewer than four speakers, one of them unknown or in two sessions, or a class that a training
+            part lacks.
+    """
+    pairs = sorted({*zip(corpus.session.tolist(), corpus.speaker.tolist(), strict=True)})
+    speakers = [speaker for _, speaker in pairs]
+    if len(speakers) < 4 or "" in speakers or len({*speakers}) < len(speakers):
+        raise TfserganError(
+            f"{corpus.name}: leaving out a test and a validation speaker needs at least four speakers, known for "
+            f"every utterance and each in one session; found {len({*speakers} - {''})}. Mend the `speaker` column."
+        )
+    sessions = {session: [s for its, s in pairs if its == session] for session, _ in pairs}
+    if "" not in sessions and len(sessions) > 1 and min(map(len, sessions.values())) > 1:
+        groups = {fold_name(session): group for session, group in sessions.items()}
+    else:
+        cuts = list(range(0, len(speakers) - 1, 2))
+        ends = [*cuts[1:], len(speakers)]
+        chosen = [speakers[a:b] for a, b in zip(cuts, ends, strict=True)]
+        groups = {"-".join(map(fold_name, group)): group for group in chosen}
+    found = []
+    for name, group in groups.items():
+        train = np.flatnonzero(~np.isin(corpus.speaker, group))
+        require_every_class(corpus, train, f"training part without {name}")
+        rows = tuple(np.flatnonzero(corpus.speaker == speaker) for speaker in group)
+        found.append(Turns(name, train, tuple(group), rows))
+    return found
 
 
 def fold_name(session: str) -> str:

@@ -34,6 +34,18 @@ def reconstruction(x, back):
     return ops.mean(ops.square(back - x), axis=(-2, -1))
 
 
+def entropy(logits):
+    """Mean entropy of the softmax of logits, in nats: 0 where one class is certain, log(classes) where all are equal.
+
+    Args:
+        logits: (..., B, classes).
+
+    Returns: (...).
+    """
+    log_probabilities = ops.log_softmax(logits, axis=-1)
+    return -ops.mean(ops.sum(ops.exp(log_probabilities) * log_probabilities, axis=-1), axis=-1)
+
+
 def classification(logits, labels):
     """Softmax cross-entropy.
 

@@ -1,4 +1,4 @@
-"""Feed-forward networks of the papers; nothing else builds layers."""
+"""Networks of the papers; nothing else builds layers."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -82,11 +82,89 @@ class GradientReversal(keras.layers.Layer):
         return {**super().get_config(), "weight": self.initial}
 
 
+@keras.saving.register_keras_serializable(package="tfsergan")
+class StatisticsPooling(keras.layers.Layer):
+    """Mean, standard deviation and maximum over time: (B, T, D) to (B, 3 D)."""
+
+    floor = 1e-6  # added to the variance: a root has no slope at 0
+
+    def call(self, x):
+        mean, variance = keras.ops.moments(x, axes=1)
+        deviation = keras.ops.sqrt(variance + self.floor)
+        return keras.ops.concatenate([mean, deviation, keras.ops.max(x, axis=1)], axis=-1)
+
+    def compute_output_shape(self, shape):
+        return shape[0], 3 * shape[2]
+
+
 def activation(name: str, leaky_relu_slope: float, number: int, dtype: str = "float32") -> keras.layers.Layer:
-    """The activation after a hidden layer: "leaky_relu", "relu" or "tanh"."""
+    """The activation after a hidden layer: "leaky_relu", "relu", "tanh" or "prelu"."""
     if name == "leaky_relu":
         return keras.layers.LeakyReLU(leaky_relu_slope, dtype=dtype, name=f"leaky_relu_{number}")
+    if name == "prelu":
+        return prelu((1,), name=f"prelu_{number}")
     return keras.layers.Activation(name, dtype=dtype, name=f"{name}_{number}")
+
+
+def prelu(axes: Sequence[int], name: str) -> keras.layers.Layer:
+    """A ReLU with one learnt slope for negative inputs, 0.25 at first (He et al. 2015).
+
+    Args:
+        axes: all of its input's, without the batch's.
+        name: of the layer.
+    """
+    return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=list(axes), name=name)
+
+
+def frame_encoder(
+    length: int,
+    channels: int,
+    *,
+    filters: Sequence[int],
+    kernels: Sequence[int],
+    strides: Sequence[int],
+    units: int,
+    seed: int,
+    name: str | None = None,
+) -> keras.Model:
+    """ENC of Li et al. 2020, table 1: frames (B, length, channels) to embeddings (B, 3 units).
+
+    Convolutions over time without padding, a GRU, a dense layer, statistics pooling; a PReLU after each
+    convolution and the dense layer. The GRU is the form that cuDNN computes (`reset_after`, two biases).
+
+    Args:
+        length: frames of an input.
+        channels: features of a frame.
+        filters, kernels, strides: of each convolution.
+        units: of the GRU and of the dense layer.
+        seed: of the initial weights: Glorot uniform, orthogonal from step to step of the GRU.
+        name: name of the model.
+    """
+    seeds = [int(state) for state in np.random.SeedSequence(int(seed)).generate_state(len(filters) + 3)]
+    glorot = keras.initializers.GlorotUniform
+    x = frames = keras.Input((int(length), int(channels)))  # (B, T, C)
+    for i, shape in enumerate(zip(filters, kernels, strides, strict=True), start=1):
+        convolution = dict(zip(("filters", "kernel_size", "strides"), map(int, shape), strict=True))
+        x = keras.layers.Conv1D(**convolution, kernel_initializer=glorot(seeds[i]), name=f"conv_{i}")(x)
+        x = prelu((1, 2), f"prelu_{i}")(x)
+    x = keras.layers.GRU(
+        int(units),
+        return_sequences=True,
+        kernel_initializer=glorot(seeds[0]),
+        recurrent_initializer=keras.initializers.Orthogonal(seed=seeds[-1]),
+        reset_after=True,
+        name="gru",
+    )(x)
+    x = keras.layers.Dense(int(units), kernel_initializer=glorot(seeds[-2]), name="dense")(x)
+    x = prelu((1, 2), "prelu_dense")(x)
+    return keras.Model(frames, StatisticsPooling(name="pooling")(x), name=name)
+
+
+def steps_after(length: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Time steps that convolutions without padding leave of so many."""
+    for kernel, stride in zip(kernels, strides, strict=True):
+        length = (length - kernel) // stride + 1
+    return length
 
 
 def parallel_mlp(

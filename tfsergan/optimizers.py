@@ -35,6 +35,15 @@ class FusedAdam(keras.optimizers.Adam):
         )
 
 
+def polynomial_decay(
+    learning_rate: float, updates: int, power: float
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate times (1 - share of the updates done) ** power: 0 after so many updates."""
+    return keras.optimizers.schedules.PolynomialDecay(
+        learning_rate, updates, end_learning_rate=0.0, power=power
+    )
+
+
 def step_decay(
     learning_rate: float, factor: float, every: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:

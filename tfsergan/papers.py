@@ -78,6 +78,8 @@ class Role:
         about: the paper's words for it, with the section.
         labels: label rule by corpus name, "default" for others; empty for an unlabelled role.
         features: its feature set by corpus name, "default" for others; the paper's where this is empty.
+        variants: further feature sets, one a value of the hyper-parameter `each`: {features = "logmel-{}", each =
+            "speeds"}; empty for none.
     """
 
     name: str
@@ -86,6 +88,15 @@ class Role:
     about: str
     labels: Mapping[str, str]
     features: Mapping[str, str] = field(default_factory=dict)
+    variants: Mapping[str, str] = field(default_factory=dict)
+
+    def variants_of(self, settings: "Settings") -> tuple[str, ...]:
+        """The further feature sets under these settings."""
+        if not self.variants:
+            return ()
+        return tuple(
+            self.variants["features"].format(f"{value:g}") for value in settings[self.variants["each"]]
+        )
 
     def rule(self, corpus: str) -> str | None:
         """The label rule that this role applies to a corpus."""
@@ -96,12 +107,19 @@ class Role:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table's cell is measured: results with this table, row and column, and one of their metrics."""
+    """Where a table's cell is measured: results with this table, row and column, and one of their metrics.
+
+    Args:
+        minus: another column, whose measure is taken off; empty for none.
+        over_folds: what becomes of the folds of a measure that counts nothing: "mean", "min" or "max".
+    """
 
     table: int
     row: str
     column: str
     metric: str
+    minus: str = ""
+    over_folds: str = "mean"
 
 
 @dataclass(frozen=True)
@@ -115,7 +133,8 @@ class TableSpec:
         shared: columns whose cells all measured rows share (they do not depend on the row).
         quoted: rows that the paper itself quotes from elsewhere.
         needs: roles without which the table can't be measured.
-        column_sources: columns that print a metric or a measured column of another name: `{column, metric}`.
+        column_sources: columns that print a metric or a measured column of another name: `{column, metric}`, and
+            what else `Place` has.
         row_sources: rows that are measured for another table, row or column: `{table, row, column}`.
         reported: (row, column) -> (mean, standard deviation or None).
         notes: printed below.

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from tfsergan.errors import TfserganError, UsageError
 from tfsergan.features import extraction
 from tfsergan.progress import Report, silent
+from tfsergan.ragged import Ragged
 
 SOURCES = "sources.json"  # written last into a built set; what it was built from, and by which extractor
 WAIT = 0.5  # s between two tries for the lock
@@ -37,8 +38,9 @@ class Examples:
     valence: np.ndarray  # (n,) float32; NaN where there is no rating, as below
     activation: np.ndarray  # (n,) float32
     dominance: np.ndarray  # (n,) float32
-    x: np.ndarray  # (n, d) float32
+    x: np.ndarray | Ragged  # (n, d) float32; of frames, n arrays (f_i, d)
     feature_names: tuple[str, ...]
+    ratings: Mapping[str, np.ndarray]  # the corpus's own numbers, (n,) float32 each; empty of most corpora
 
 
 def default_data_dir() -> Path:
@@ -132,10 +134,11 @@ def read(
         manual_dir: given to the builder.
 
     Raises:
-        UsageError: the set holds frames or audio, whose length differs from utterance to utterance.
+        UsageError: the set holds audio, not features.
         TfserganError: the sources are wrong, or the folder cannot be written or read.
     """
-    _require_vectors(make_builder())
+    with _quiet_tfds():  # it warns of features that the builder does not list
+        _require_features(make_builder())
     with _quiet_tfds(), _lock(folder, digest, report):
         if not is_current(folder, digest):
             _build(make_builder, folder, digest, manual_dir, report)
@@ -187,27 +190,28 @@ def _origin(builder, digest: str) -> dict[str, str]:
     return {"sha256": digest} | ({"features": features, "extractor": extractor} if extractor else {})
 
 
-def _require_vectors(builder) -> None:
-    """Refuses a set whose examples have no vector of fixed length."""
-    features = builder.info.features
-    if "features" not in features or None in features["features"].shape:
+def _require_features(builder) -> None:
+    """Refuses a set of audio."""
+    if "features" not in builder.info.features:
         raise UsageError(
-            f"{builder.builder_config.name} of {builder.name} differs in length from utterance to utterance, "
-            "and what was asked for needs one vector an utterance: take functionals, such as is10. "
-            "TensorFlow Datasets reads it as it is: builder.as_dataset()."
+            f"{builder.builder_config.name} of {builder.name} has samples, and what was asked for needs features: "
+            "take functionals, such as is10, or frames, logmel. TensorFlow Datasets reads it as it is: "
+            "builder.as_dataset()."
         )
 
 
 def _read_split(builder, split: str, report: Report) -> Examples:
-    """Everything in a split, in batches: TFDS's own order is shuffled by hash."""
+    """Everything in a split: TFDS's own order is shuffled by hash. Vectors come in batches, frames one by one."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread would hold up the end of the iteration
+    of_frames = None in builder.info.features["features"].shape
+    size = 1 if of_frames else BATCH
     data = builder.as_dataset(
         split=split,
-        batch_size=BATCH,
+        batch_size=size,
         shuffle_files=False,
         read_config=tfds.ReadConfig(options=options, try_autocache=False),
     )
@@ -216,14 +220,18 @@ def _read_split(builder, split: str, report: Report) -> Examples:
     batches: list[dict] = []
     for i, batch in enumerate(data.as_numpy_iterator()):
         batches.append(batch)
-        report(task, min((i + 1) * BATCH, n), n)
-    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in ("features", *RATINGS)}
+        report(task, min((i + 1) * size, n), n)
+    own = [name for name, kind in getattr(builder, "extra", {}).items() if kind is np.float32]
+    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in (*RATINGS, *own)}
+    arrays = [batch["features"] for batch in batches]
+    columns["features"] = Ragged.of([a[0] for a in arrays]) if of_frames else np.concatenate(arrays)
     for name in TEXT:
         columns[name] = np.array([value.decode() for batch in batches for value in batch[name]], dtype=str)
     order = np.argsort(columns["utterance"], kind="stable")
     columns = {name: values[order] for name, values in columns.items()}
     renamed = {"ids": columns.pop("utterance"), "x": columns.pop("features")}
-    return Examples(**renamed, **columns, feature_names=builder.feature_names)
+    ratings = {name: columns.pop(name) for name in own}
+    return Examples(**renamed, **columns, ratings=ratings, feature_names=builder.feature_names)
 
 
 def _tf_errors() -> tuple[type[Exception], ...]:

@@ -1,10 +1,11 @@
-"""How good synthetic vectors are, apart from what a classifier makes of them; numpy and scikit-learn.
+"""How good synthetic vectors and embeddings are, apart from what a classifier of emotions makes of them.
 
-All measures compare vectors of one class on one scale, such as z-normed ones: distances are Euclidean.
+All measures of synthetic vectors compare vectors of one class on one scale, such as z-normed ones: distances are Euclidean.
 """
 
 import numpy as np
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -68,6 +69,32 @@ def two_sample_accuracy(real: np.ndarray, synthetic: np.ndarray, seed: int, fold
     model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=x.shape[1]))
     split = StratifiedKFold(min(folds, size), shuffle=True, random_state=seed)
     return float(np.mean(cross_val_predict(model, x, y, cv=split) == y))
+
+
+def probe(vectors: np.ndarray, labels: np.ndarray, seed: int, folds: int = 5) -> float:
+    """Balanced accuracy of a fresh linear classifier that finds a label from vectors, cross-validated over them.
+
+    Logistic regression on z-normed vectors. 1 / number of labels where the vectors know nothing of it; 1 where they
+    give it away.
+
+    Args:
+        vectors: (n, d).
+        labels: (n,), such as speakers; at least two, each at least twice.
+        seed: of the folds.
+        folds: fewer where a label is rarer.
+
+    Raises:
+        TfserganError: fewer labels, or one that is there once.
+    """
+    names, counts = np.unique(labels, return_counts=True)
+    if len(names) < 2 or counts.min() < 2:
+        rare = f"{names[counts.argmin()]} has {counts.min()}" if len(names) else "there are none"
+        raise TfserganError(
+            f"finding one of {len(names)} labels from a vector needs two labels and two vectors of each: {rare}."
+        )
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    split = StratifiedKFold(min(folds, counts.min()), shuffle=True, random_state=seed)
+    return float(balanced_accuracy_score(labels, cross_val_predict(model, vectors, labels, cv=split)))
 
 
 def quality(

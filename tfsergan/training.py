@@ -6,6 +6,7 @@ holds every variable that moves, so that a stage killed anywhere ends bit for bi
 """
 
 import contextlib
+import json
 import math
 import os
 import shutil
@@ -21,6 +22,7 @@ import tensorflow as tf
 from tfsergan.errors import TfserganError
 from tfsergan.files import write_atomically
 from tfsergan.progress import Report, silent
+from tfsergan.ragged import Ragged
 
 WEIGHTS = "weights.weights.h5"
 EPOCHS = "epochs.txt"  # of a finished stage
@@ -122,6 +124,43 @@ class Labelled(Batches):
         return tf.gather(self.x, rows), tf.gather(self.y, rows)
 
 
+class Utterances(Batches):
+    """Batches of frames (B, T, D) with labels (B,) of each kind, all of one length: `Ragged.fixed`.
+
+    Frames are kept once, as long as they are, in half precision; their length is made as a batch is drawn. An epoch
+    is all utterances once, the last batch is smaller.
+
+    Args:
+        x: n utterances.
+        labels: (n,) integers each, such as emotions and speakers.
+        length: T.
+        batch_size: utterances in a step.
+        seed: of the order.
+    """
+
+    def __init__(self, x: Ragged, labels: Sequence[np.ndarray], length: int, batch_size: int, seed: int):
+        if not len(x):
+            raise TfserganError("no utterances to train on")
+        super().__init__(math.ceil(len(x) / batch_size))
+        self.frames = tf.constant(x.values, tf.float16)
+        self.starts, self.lengths = tf.constant(x.starts, tf.int32), tf.constant(x.lengths, tf.int32)
+        self.labels = [tf.constant(y, tf.int32) for y in labels]
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+
+    def epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(self.lengths.shape[0]), tf.stack([self.seed, epoch])
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
+
+    def gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        lengths = tf.gather(self.lengths, rows)[:, None]  # (B, 1)
+        first = tf.maximum(lengths - self.length, 0) // 2
+        where = tf.gather(self.starts, rows)[:, None] + (first + tf.range(self.length)) % lengths
+        x = tf.cast(tf.gather(self.frames, where), tf.float32)
+        return x, *(tf.gather(y, rows) for y in self.labels)
+
+
 def train(
     model: keras.Model,
     batches: Batches,
@@ -132,6 +171,7 @@ def train(
     log_dir: Path | None = None,
     checkpoint_epochs: int = 50,
     stop: Callable[[int, Mapping[str, float]], bool] | None = None,
+    keep_best: Mapping[str, Callable[[], float]] | None = None,
     report: Report = silent,
 ) -> int:
     """Trains a compiled model for so many epochs in all, or finishes what an earlier call began.
@@ -145,6 +185,8 @@ def train(
         log_dir: TensorBoard logs.
         checkpoint_epochs: epochs between checkpoints.
         stop: given the number of finished epochs and what the last one measured, whether to end there.
+        keep_best: scores of the model as it is, by a name; the weights after the epoch with the highest are kept, for
+            `load_best`, the first of equals.
         report: called after each epoch.
 
     Returns: the number of epochs that the model was trained for in all.
@@ -195,6 +237,7 @@ def fit(
     callbacks = [FiniteLosses(task), *([StopWhen(stop)] if stop else []), Progress(task, epochs, report)]
     if log_dir:
         callbacks.append(TensorBoardLog(log_dir, model))
+    callbacks += [KeepBest(model, folder, name, score) for name, score in (keep_best or {}).items()]
     callbacks.append(SaveCheckpoint(checkpoint, checkpoint_epochs))
     report(task, first, epochs)
     history = model.fit(
@@ -269,6 +312,30 @@ def load_weights(model: keras.Model, folder: Path) -> None:
         ) from error
 
 
+def load_best(model: keras.Model, folder: Path, name: str) -> dict[str, float]:
+    """Reads the weights that `train` kept for a score of this name; gives its `score` and `epoch`.
+
+    Raises:
+        TfserganError: a file is missing, damaged or of other networks.
+    """
+    weights, score = best_files(folder, name)
+    try:
+        found = json.loads(score.read_text(encoding="utf-8"))
+        best = {key: float(found[key]) for key in ("score", "epoch")}
+        networks_of(model).load_weights(weights)
+        return best
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise TfserganError(
+            f"{weights}: the best weights can't be read ({first_line(error)}). "
+            f"Delete the folder {folder} and repeat the command: only this stage is trained again."
+        ) from error
+
+
+def best_files(folder: Path, name: str) -> tuple[Path, Path]:
+    """Where the best weights by a score, and that score, are kept."""
+    return folder / f"best-{name}.weights.h5", folder / f"best-{name}.json"
+
+
 def networks_of(model: keras.Model) -> keras.Model:
     """A model of nothing but the networks of another, so that Keras saves no optimizer with them."""
     networks = keras.Model()
@@ -335,6 +402,34 @@ class SaveCheckpoint(keras.callbacks.Callback):
         last = self.model.stop_training or epoch + 1 == self.params["epochs"]
         if (epoch + 1) % self.every == 0 and not last:
             self.checkpoint.save(epoch + 1)
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights after the epoch with the highest score; comes before `SaveCheckpoint`.
+
+    A resumed run repeats the epochs since its checkpoint with the same scores, none of them higher than the best one
+    of those epochs that is kept already, so that it ends with the same weights as an undisturbed run.
+    """
+
+    def __init__(self, model: keras.Model, folder: Path, name: str, score: Callable[[], float]):
+        super().__init__()
+        self.networks, self.score = networks_of(model), score
+        self.weights, self.file = best_files(folder, name)
+        self.best = -math.inf
+
+    def on_train_begin(self, logs=None) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        if self.file.exists():
+            self.best = json.loads(self.file.read_text(encoding="utf-8"))["score"]
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        score = float(self.score())
+        if score > self.best:
+            self.best = score
+            unfinished = self.weights.with_name(f"unfinished.{os.getpid()}.weights.h5")
+            self.networks.save_weights(unfinished)
+            unfinished.replace(self.weights)
+            write_atomically(self.file, json.dumps({"score": score, "epoch": epoch + 1}).encode())
 
 
 class FiniteLosses(keras.callbacks.Callback):

@@ -109,6 +109,37 @@ def test_frames(recording):
     assert (one.shape, two.shape) == ((97, 43), (47, 43))
 
 
+@pytest.mark.parametrize("speed", ["0.8", "0.9", "1.1", "1.2"])
+def test_frames_at_another_speed(recording, speed):
+    """Shorter and higher by this factor."""
+    pytest.importorskip("kaldi_native_fbank")
+    usual, changed = (arrays([recording("a", 1.0, 150.0)], name)[0] for name in ("logmel", f"logmel-{speed}"))
+    assert extraction.column_names(f"logmel-{speed}") == frames.NAMES
+    assert extraction.version(f"logmel-{speed}") == frames.version()
+    assert len(changed) == pytest.approx(100 / float(speed) - 3, abs=1)
+    f0 = frames.NAMES.index("f0")
+    np.testing.assert_allclose(np.median(changed[:, f0]), 150 * float(speed), rtol=0.01)
+    energy = frames.NAMES.index("log_energy")
+    np.testing.assert_allclose(np.median(changed[:, energy]), np.median(usual[:, energy]), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "name", ["logmel-", "logmel-0.49", "logmel-2.01", "logmel-0.905", "is10-0.9", "logmel-x"]
+)
+def test_speeds_that_there_are_not(name):
+    assert extraction.speed_of(name) is None
+    assert not extraction.is_known(name)
+
+
+def test_the_speed_of_frames():
+    assert [extraction.speed_of(n) for n in ("logmel", "logmel-0.9", "logmel-2", "audio")] == [
+        1,
+        0.9,
+        2,
+        None,
+    ]
+
+
 # ---- the cache ------------------------------------------------------------------------------------------
 
 

@@ -112,3 +112,17 @@ def test_without_the_package_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(TfserganError, match=r'pip install "tfsergan\[frames\]"'):
         frames.require()
+
+
+@pytest.mark.parametrize("frequency", [80.0, 100.0, 150.0, 220.0, 350.0])
+def test_pitch_of_a_pure_tone(frequency):
+    found = frames.analyse(tone(frequency))[5:-5]
+    np.testing.assert_allclose(found[:, F0], frequency, rtol=0.01)
+    assert (found[:, NCCF] > 0.95).all()
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(14.0, 1397), (0.04, 1), (0.05, 2), (0.001, 1)])
+def test_frames_in_seconds(seconds, expected):
+    assert frames.frames_in(seconds) == expected
+    if seconds >= 0.04:
+        assert len(frames.analyse(tone(200, seconds=seconds))) == expected

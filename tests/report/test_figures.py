@@ -171,3 +171,24 @@ def test_a_class_may_lack_synthetic_points(tmp_path):
 def test_embedding_refuses(panels):
     with pytest.raises(ValueError, match=r"panels of \(2, 2\) points"):
         figures.embedding(panels, np.array([0, 1]), np.array([False, True]), CLASSES, "")
+
+
+# ---- labelled points --------------------------------------------------------------------------------------
+
+
+def test_labelled_points_colour_the_same_points_by_each_label():
+    points = {name: np.random.default_rng(i).normal(size=(6, 2)) for i, name in enumerate(("one", "other"))}
+    labels = {"emotion": (np.array([0, 1, 2, 0, 1, 2]), CLASSES), "speaker": (np.arange(6) % 2, ("f", "m"))}
+    figure = figures.labelled_points(points, labels, "Title")
+    titles = ["one: emotion", "one: speaker", "other: emotion", "other: speaker"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == titles
+    for axes, (space, kind) in zip(
+        figure.axes, [(s, k) for s in points.values() for k in labels.values()], strict=True
+    ):
+        for i, drawn in enumerate(axes.collections):
+            np.testing.assert_allclose(drawn.get_offsets(), space[kind[0] == i])
+
+
+def test_labelled_points_refuses_other_sizes():
+    with pytest.raises(ValueError, match="of one n"):
+        figures.labelled_points({"a": np.zeros((3, 2))}, {"emotion": (np.zeros(2, int), CLASSES)}, "")

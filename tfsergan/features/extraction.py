@@ -1,5 +1,6 @@
 """Features of many recordings, in processes, each only once: what builders of corpora call."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,31 @@ from tfsergan.processes import map_processes
 from tfsergan.progress import Report, silent
 
 FEATURES = (*functionals.FEATURE_SETS, "logmel", "audio")
-"""Functionals (d,) float32, frames (f, 43) float32, and the samples (t,) int16 themselves."""
+"""Functionals (d,) float32, frames (f, 43) float32, and the samples (t,) int16 themselves.
 
+"logmel-0.9" names the frames of the audio at 0.9 times its speed, for any of `SPEEDS`.
+"""
+
+SPEEDS = (0.5, 2.0)  # the least and the greatest
+
+_AT_SPEED = re.compile(r"logmel(?:-([0-9]+(?:\.[0-9]{1,2})?))?")
 SHOWN = 10  # problems listed in one error message
 
 Item = TypeVar("Item")
+
+
+def speed_of(features: str) -> float | None:
+    """How fast the audio is played for these frames: 1 of "logmel", 0.9 of "logmel-0.9"; None of anything else."""
+    match = _AT_SPEED.fullmatch(features)
+    if not match:
+        return None
+    speed = float(match[1] or 1)
+    return speed if SPEEDS[0] <= speed <= SPEEDS[1] else None
+
+
+def is_known(features: str) -> bool:
+    """Whether there are such features."""
+    return features in FEATURES or speed_of(features) is not None
 
 
 def column_names(features: str) -> tuple[str, ...]:
@@ -29,11 +50,11 @@ def column_names(features: str) -> tuple[str, ...]:
         UsageError: there are no such features.
         TfserganError: the package that extracts them is not installed.
     """
-    if features not in FEATURES:
+    if not is_known(features):
         raise UsageError(f"There are no features {features!r}; there are {', '.join(FEATURES)}.")
     if features == "audio":
         return ()
-    if features == "logmel":
+    if speed_of(features):
         frames.require()
         return frames.NAMES
     return functionals.feature_names(features)
@@ -43,7 +64,7 @@ def version(features: str) -> str | None:
     """What extracts these features, with its version; None for audio, and where it is not installed."""
     if features == "audio":
         return None
-    return frames.version() if features == "logmel" else functionals.version()
+    return frames.version() if speed_of(features) else functionals.version()
 
 
 def extract(
@@ -62,7 +83,7 @@ def extract(
 
     Args:
         items: n audio files or recordings, or whatever `read` takes.
-        features: a name in `FEATURES`.
+        features: see `FEATURES`.
         cache: folder of what was extracted before, read and added to; audio is never kept there.
         beam_options: pipeline options of Apache Beam, which fills `cache` first; None: processes here.
         jobs: processes; all cores if None. The extractors gain nothing from threads.
@@ -101,7 +122,7 @@ class Analysis(Generic[Item]):
     """What a process does with an item; picklable.
 
     Attributes:
-        features: a name in `FEATURES`.
+        features: see `FEATURES`.
         read: gives an item's audio.
         cache: of what was extracted before, None for none.
     """
@@ -134,8 +155,8 @@ class Analysis(Generic[Item]):
         """The features of a recording at 16 kHz, or what is wrong with it in words."""
         if self.features == "audio":
             return audio.sixteen_bit(recording)
-        if self.features == "logmel":
-            return frames.analyse(recording)
+        if speed := speed_of(self.features):
+            return frames.analyse(audio.at_speed(recording, speed))
         return functionals.analyse(recording, self.features)
 
 

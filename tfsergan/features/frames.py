@@ -55,6 +55,11 @@ def analyse(recording: Recording) -> np.ndarray | str:
     return np.column_stack([bands, nccf, f0, energy]).astype(np.float32)
 
 
+def frames_in(seconds: float) -> int:
+    """Frames of so many seconds of audio, at least one."""
+    return 1 + max(0, round(1000 * seconds) - WINDOW) // HOP
+
+
 def _bands(samples: np.ndarray) -> np.ndarray:
     """(f, 1 + BANDS): log energy, log-mel bands."""
     import kaldi_native_fbank as kaldi

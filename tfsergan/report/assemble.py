@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,17 @@ def table_of(paper: Paper, spec: TableSpec, cells: Cells, run: Mapping[str, Any]
             found = [] if quoted else cells.get((place.table, place.row, place.column), [])
             found = [result for result in found if place.metric in result["metrics"]]
             reported = Score(*spec.reported[row, column]) if (row, column) in spec.reported else None
-            ours = measured(found, place.metric, spec.scale) if found else None
+            ours = measured(found, place.metric, spec.scale, place.over_folds) if found else None
+            if place.minus and ours:
+                other = cells.get((place.table, place.row, place.minus), [])
+                ours = difference(ours, measured(other, place.metric, spec.scale)) if other else None
             reason = "" if quoted or ours else why_missing(paper, spec, run, row, column)
             filled[row, column] = Cell(reported, ours, reason)
-            if "confusion" in (found or [{}])[0] and len({result["fold"] for result in found}) > 1:
+            if (
+                "confusion" in (found or [{}])[0]
+                and not place.minus
+                and len({result["fold"] for result in found}) > 1
+            ):
                 mean = np.mean([result["metrics"][place.metric] for result in found]) * spec.scale
                 averages[f"{column} {place.row}".strip()] = f"{mean:.{spec.decimals}f}"
     return Table(
@@ -75,8 +83,14 @@ def shown_elsewhere(paper: Paper, spec: TableSpec) -> set[str]:
     return {source["row"] for source in sources if source.get("table") == spec.number and "row" in source}
 
 
-def measured(rows: Sequence[Mapping[str, Any]], metric: str, scale: float) -> Measured:
-    """Mean and deviation over repeats of a cell's results, its folds pooled, or averaged where nothing is counted."""
+def measured(
+    rows: Sequence[Mapping[str, Any]], metric: str, scale: float, over_folds: str = "mean"
+) -> Measured:
+    """Mean and deviation over repeats of a cell's results, its folds pooled, or averaged where nothing is counted.
+
+    Args:
+        over_folds: "min" or "max" instead of that average.
+    """
     folds = sorted({row["fold"] for row in rows})
     repeats = min(row["repeats"] for row in rows)
     if "confusion" in rows[0]:
@@ -86,7 +100,7 @@ def measured(rows: Sequence[Mapping[str, Any]], metric: str, scale: float) -> Me
     else:
         values = np.array(
             [
-                np.mean([row["metrics"][metric] for row in rows if row["repeat"] == repeat])
+                getattr(np, over_folds)([row["metrics"][metric] for row in rows if row["repeat"] == repeat])
                 for repeat in range(repeats)
             ]
         )
@@ -100,6 +114,11 @@ def measured(rows: Sequence[Mapping[str, Any]], metric: str, scale: float) -> Me
         folds=len(folds),
         interval=tuple(bound * scale for bound in interval) if interval else None,
     )
+
+
+def difference(one: Measured, other: Measured) -> Measured:
+    """How much the one is above the other, without an interval: both are of the same speakers."""
+    return replace(one, mean=one.mean - other.mean, std=None, interval=None)
 
 
 def averaged_over_folds(averages: Mapping[str, str]) -> list[str]:

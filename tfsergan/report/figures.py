@@ -229,6 +229,48 @@ def embedding(
     return figure
 
 
+def labelled_points(
+    rows: Mapping[str, np.ndarray], labels: Mapping[str, tuple[np.ndarray, Sequence[str]]], title: str
+) -> "Figure":
+    """The same points coloured by one label after another: a row a set of points, a column a kind of label.
+
+    Li et al. 2020, figure 2.
+
+    Args:
+        rows: set -> (n, 2) points.
+        labels: kind of label -> (n,) index into its names, and the names.
+        title: above the figure.
+
+    Raises:
+        ValueError: no set or label, or one of another n.
+    """
+    n = {len(index) for index, _ in labels.values()}
+    if not rows or len(n) != 1 or any(np.shape(points) != (*n, 2) for points in rows.values()):
+        raise ValueError("labelled_points needs (n, 2) points and (n,) labels of one n")
+    figure = _figure(4.2 * len(labels), 3.4 * len(rows) + 0.6)
+    panels = figure.subplots(len(rows), len(labels), squeeze=False)
+    for across, (space, points) in zip(panels, rows.items(), strict=True):
+        for axes, (kind, (index, names)) in zip(across, labels.items(), strict=True):
+            for i, name in enumerate(names):
+                style = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]}
+                axes.scatter(*points[index == i].T, s=16, alpha=0.75, label=name, linewidths=0, **style)
+            axes.set_title(f"{space}: {kind}", fontsize=10, color=INK, loc="left")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_color(FAINT)
+    for axes in panels[-1]:
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.02),
+            ncols=4,
+            frameon=False,
+            fontsize=9,
+            handletextpad=0.1,
+        )
+    figure.suptitle(title, fontsize=12, color=INK)
+    return figure
+
+
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, atomically; the same figure gives the same bytes.
 
