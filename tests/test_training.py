@@ -231,7 +231,7 @@ def interrupted(folder: Path, epoch: int, checkpoint_epochs: int = 1) -> None:
 
 
 def test_a_finished_stage_leaves_its_weights_alone(undisturbed):
-    assert {path.name for path in undisturbed.folder.iterdir()} == {WEIGHTS, training.EPOCHS}
+    assert {path.name for path in undisturbed.folder.iterdir()} == {WEIGHTS, training.EPOCHS, ".lock"}
     assert training.finished(undisturbed.folder)
 
 

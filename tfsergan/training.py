@@ -194,9 +194,12 @@ def train(
     Raises:
         TfserganError: a damaged checkpoint, a loss that is no longer finite, a folder that can't be written.
     """
+    callbacks = [FiniteLosses(task), *([StopWhen(stop)] if stop else []), Progress(task, epochs, report)]
+    callbacks += [TensorBoardLog(log_dir, model)] if log_dir else []
+    callbacks += [KeepBest(model, folder, name, score) for name, score in (keep_best or {}).items()]
     with alone(folder):
         if not finished(folder):
-            return fit(model, batches, epochs, folder, task, log_dir, checkpoint_epochs, stop, report)
+            return fit(model, batches, epochs, folder, callbacks, checkpoint_epochs)
     load_weights(model, folder)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # of a run killed just before it did this
     return epochs_trained(folder)
@@ -225,21 +228,12 @@ def fit(
     batches: Batches,
     epochs: int,
     folder: Path,
-    task: str,
-    log_dir: Path | None,
+    callbacks: Sequence[keras.callbacks.Callback],
     checkpoint_epochs: int,
-    stop: Callable[[int, Mapping[str, float]], bool] | None,
-    report: Report,
 ) -> int:
-    """Trains a stage that is not finished; arguments and errors as of `train`."""
+    """Trains a stage that is not finished from its checkpoint on; returns its epochs in all."""
     checkpoint = Checkpoint(model, folder / "checkpoint")
     first = checkpoint.restore()
-    callbacks = [FiniteLosses(task), *([StopWhen(stop)] if stop else []), Progress(task, epochs, report)]
-    if log_dir:
-        callbacks.append(TensorBoardLog(log_dir, model))
-    callbacks += [KeepBest(model, folder, name, score) for name, score in (keep_best or {}).items()]
-    callbacks.append(SaveCheckpoint(checkpoint, checkpoint_epochs))
-    report(task, first, epochs)
     history = model.fit(
         batches.dataset(first, epochs),
         initial_epoch=first,
@@ -247,7 +241,7 @@ def fit(
         steps_per_epoch=batches.steps,
         shuffle=False,
         verbose=0,
-        callbacks=callbacks,
+        callbacks=[*callbacks, SaveCheckpoint(checkpoint, checkpoint_epochs)],
     )
     trained = first + len(history.epoch)
     write_atomically(folder / EPOCHS, str(trained).encode())
@@ -468,6 +462,11 @@ class Progress(keras.callbacks.Callback):
         self.task, self.epochs, self.report = task, epochs, report
         self.last = 0.0
 
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        if not self.last:
+            self.last = time.monotonic()
+            self.report(self.task, epoch, self.epochs)
+
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         if time.monotonic() - self.last > 0.1 or epoch + 1 == self.epochs:
             self.last = time.monotonic()
@@ -486,8 +485,10 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def __init__(self, log_dir: Path, model: keras.Model):
         super().__init__()
-        self.writer = tf.summary.create_file_writer(str(log_dir))
-        self.optimizers = model.optimizers
+        self.log_dir, self.optimizers = log_dir, model.optimizers
+
+    def on_train_begin(self, logs=None) -> None:
+        self.writer = tf.summary.create_file_writer(str(self.log_dir))
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         with self.writer.as_default(step=epoch + 1):
