@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,29 @@ class Sample(keras.Model):
         noise = tf.random.stateless_normal((n, self.method.latent), tf.stack([seed, index]))
         vectors = self.method.features_of(tf.fill((n,), index), noise)
         return {"features": tf.gather(vectors, m["position"], axis=1) * m["scale"] + m["offset"]}
+
+
+def raw_map(
+    inverse: Callable[[np.ndarray], np.ndarray],
+    kept: np.ndarray,
+    constant: np.ndarray,
+    features: Sequence[str],
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """From a decoder's outputs to raw features, for `save_decoder_map`: `constant` and `affine`.
+
+    Args:
+        inverse: of the scaling, which is affine in each feature: outputs (1, d) to raw features (1, D).
+        kept: (D,) whether the decoder gives a feature.
+        constant: (D,) values of those that it does not.
+        features: names of all.
+    """
+    zero, one = (inverse(np.full((1, kept.sum()), value))[0][kept] for value in (0.0, 1.0))
+    names = np.array(features)
+    pairs = zip((one - zero).tolist(), zero.tolist(), strict=True)
+    return (
+        dict(zip(names[~kept], constant[~kept].tolist(), strict=True)),
+        dict(zip(names[kept], pairs, strict=True)),
+    )
 
 
 def save_decoder_map(

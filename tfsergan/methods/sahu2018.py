@@ -122,6 +122,11 @@ class VanillaGAN(Adversarial):
         """Synthetic vectors (B, D) of emotions y (B,), from standard normal noise (B, N)."""
         return self.generate(y, noise)
 
+    def outputs_of(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """D's probability (n,) that vectors (n, D) of emotions y (n,) are real, without dropout."""
+        x, y = ops.convert_to_tensor(x, "float32"), ops.convert_to_tensor(y)
+        return np.asarray(ops.sigmoid(self.discriminator_D(self.given(x, y), training=False)))[:, 0]
+
     def synthesize(self, y: np.ndarray, seed: int) -> np.ndarray:
         """Synthetic feature vectors (n, D) of emotions y (n,), the points drawn from a seed."""
         noise = np.random.default_rng(seed).standard_normal((len(y), self.latent)).astype(np.float32)
