@@ -332,7 +332,6 @@ class ConditionalGANSampler(VanillaGANSampler):
     Args: as of `VanillaGANSampler`.
     """
 
-    discriminator_units: Sequence[int] = (100,)
     discriminator_dropout: float = 0.5
     generator_updates: int = 2
 
