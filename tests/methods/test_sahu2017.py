@@ -203,9 +203,9 @@ def test_codes_come_to_follow_the_prior(tmp_path):
     rng = np.random.default_rng(0)
     y = np.arange(240) % K
     x = rng.normal(size=(240, D)) + 4 * np.eye(K, D)[y]
-    wide = {"units": (32,), "code_discriminator_units": (32, 32), "activation": "leaky_relu"}
+    wide = {"units": (32,), "code_discriminator_units": (32,), "activation": "leaky_relu"}
     model = aae(SETTINGS | wide, D, K, seed=1)
-    model.compile(*(FusedAdam(0.002) for _ in range(3)))
+    model.compile(*(FusedAdam(0.01) for _ in range(3)), encoder_updates=2)
     training.train(model, training.Labelled(x, y, 80, seed=1), 200, tmp_path)
     codes = model.encode(x)
     nearest = np.argmin(((codes[:, None] - model.prior.means[None]) ** 2).sum(axis=2), axis=1)
