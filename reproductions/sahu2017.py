@@ -22,6 +22,7 @@ from tfsergan.classifiers import SVM
 from tfsergan.corpora import Corpus
 from tfsergan.evaluation import Run
 from tfsergan.methods.sahu2017 import Autoencoder, aae, autoencoder, multiply_adds_a_vector
+from tfsergan.networks import multiply_adds
 from tfsergan.optimizers import FusedAdam
 from tfsergan.quality import quality, quality_multiply_adds
 from tfsergan.report import figures
@@ -98,16 +99,18 @@ def measure_quality(
 ) -> None:
     """How the synthetic vectors of a repeat's sampler lie among real training vectors."""
 
+    count = min(run.settings.quality_repeats, run.settings.repeats)
+
     def compute() -> list[dict]:
         found = []
-        for repeat in range(run.settings.repeats):
-            run.report(f"{vectors.name}: quality, {row}", repeat, run.settings.repeats)
+        for repeat in range(count):
+            run.report(f"{vectors.name}: quality, {row}", repeat, count)
             made = made_by(repeat).sample(vectors.emotion, run.seed_of(vectors.name, "quality", repeat))
             seed = run.seed_of("two-sample", vectors.name, repeat)
             classes = vectors.corpus.classes
             measures = quality(vectors.x, vectors.emotion, made, vectors.emotion, classes, seed)
             found.append({"metrics": measures, "n": len(vectors.x)})
-        run.report(f"{vectors.name}: quality, {row}", run.settings.repeats, run.settings.repeats)
+        run.report(f"{vectors.name}: quality, {row}", count, count)
         return found
 
     run.measure(table, row, "training", vectors.name, compute)
@@ -280,14 +283,15 @@ def fold_work(run: Run, vectors: FoldVectors, tables: Collection[int]) -> float:
     s, features, classes = run.settings, vectors.corpus.x.shape[1], len(vectors.corpus.classes)
     n, repeats = len(vectors.fold.train), s.repeats
     seen = s.updates * s.batch_size if s.updates else s.epochs * n
-    adversarial, plain = multiply_adds_a_vector(s, features, classes), 6 * features * s.units[0]
+    adversarial = multiply_adds_a_vector(s, features, classes)
+    plain = 6 * multiply_adds(features, s.units, s.latent)
     costs = {(1, "features"): svm_work(n, features), (1, "AAE codes"): repeats * svm_work(n, s.latent)}
     costs |= {(1, "autoencoder codes"): repeats * svm_work(n, s.latent)}
     costs |= {(1, name): svm_work(n, s.latent) + n * features**2 for name in ("LDA", "PCA")}
     few = classes * s.samples
     costs |= {(2, "synthetic"): repeats * svm_work(few, features)}
     costs |= {(2, "real + synthetic"): repeats * svm_work(n + few, features)}
-    costs |= {(3, "AAE"): repeats * quality_multiply_adds(n, features, classes)}
+    costs |= {(3, "AAE"): s.quality_repeats * quality_multiply_adds(n, features, classes)}
     left = {
         (table, row): cost
         for (table, row), cost in costs.items()

@@ -189,7 +189,7 @@ def fold_work(run: Run, fold: folds.Fold, tables: Collection[int]) -> float:
             costs[table, row, "Syn."] = s.repeats * svm_work(s.copies * n, size)
             costs[table, row, "Real+Syn."] = s.repeats * svm_work(grown, size)
     if 3 in tables:
-        own = s.repeats * quality_multiply_adds(n, features, classes)
+        own = s.quality_repeats * quality_multiply_adds(n, features, classes)
         rows = [*FEATURE_ROWS, *(f"autoencoder, {kind}" for kind in FEATURE_ROWS.values())]
         costs |= {(3, row, "training"): own for row in rows}
     if 4 in tables:

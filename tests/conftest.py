@@ -41,7 +41,7 @@ YI2019 = {
 }
 SAHU2017 = {
     **{"units": "6", "code_discriminator_units": "5", "batch_size": "16", "updates": "9", "dropout": "0.1"},
-    **{"folds": "1", "repeats": "2", "samples": "4"},
+    **{"folds": "1", "repeats": "2", "quality_repeats": "2", "samples": "4"},
 }
 SAHU2018 = {
     **{name: value for name, value in SAHU2017.items() if name != "samples"},
