@@ -21,7 +21,7 @@ from tfsergan.corpora import Corpus
 from tfsergan.errors import TfserganError
 from tfsergan.evaluation import Run
 from tfsergan.methods.yi2019 import adan, multiply_adds_a_vector
-from tfsergan.quality import quality
+from tfsergan.quality import quality, quality_multiply_adds
 from tfsergan.report import figures
 from tfsergan.samplers import ADANSampler
 
@@ -250,17 +250,12 @@ class FoldVectors:
 
     def raw_map(self, sampler: ADANSampler) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
         """From what the decoder gives to raw features: those that are constant, and (scale, offset) of the others."""
-        kept = self.scaler[0].get_support()
-        raw = [
-            self.scaler.inverse_transform(sampler.scaler_.inverse_transform(np.full((1, kept.sum()), value)))[
-                0
-            ]
-            for value in (0.0, 1.0)
-        ]
-        names = np.array(self.corpus.feature_names)
-        constant = dict(zip(names[~kept], self.corpus.x[self.fold.train[0], ~kept].tolist(), strict=True))
-        affine = zip((raw[1] - raw[0])[kept].tolist(), raw[0][kept].tolist(), strict=True)
-        return constant, dict(zip(names[kept], affine, strict=True))
+
+        def inverse(outputs: np.ndarray) -> np.ndarray:
+            return self.scaler.inverse_transform(sampler.scaler_.inverse_transform(outputs))
+
+        kept, first = self.scaler[0].get_support(), self.corpus.x[self.fold.train[0]]
+        return export.raw_map(inverse, kept, first, self.corpus.feature_names)
 
     def log_dir(self, repeat: int) -> Path:
         return self.run.folder / "tensorboard" / self.name / f"adan-{repeat}"
@@ -339,25 +334,47 @@ def fold_work(run: Run, vectors: FoldVectors, tables: Collection[int]) -> float:
     left = [r for r in range(s.repeats) if not training.finished(vectors.folder / f"adan-{r}")]
     passes = s.updates * s.batch_size / n if s.updates else s.epochs
     gan = len(left) * passes * n * multiply_adds_a_vector(s, features, classes)
-    dnn_work = DNN(seeds=range(s.repeats), **s.group(f"{vectors.role}.dnn")).multiply_adds
-    grown = n * (1 + s[f"{vectors.role}.copies"])
-    others = len(vectors.fold.train) * (1 + s[f"{vectors.role}.other_copies"])
-    names = ("Duplication", "Noise", "SMOTE")
-    costs = {(1, name): dnn_work(others, features, classes) for name in names}
-    costs |= {(3, name): s.repeats * 2.0 * others**2 * features for name in names}
-    costs |= {(table, "ADAN + DNN"): dnn_work(grown, features, classes) for table in (1, 4)}
-    costs |= {
-        (2, row): s.repeats * 4.0 * grown**2 * features for row in ("synthetic only", "real + synthetic")
-    }
-    costs |= {(1, "ADAN + SVM"): s.repeats * 2.0 * grown**2 * features}
-    roles = {1: "acted", 2: "dialogue", 3: "dialogue", 4: "dialogue"}
+    costs = acted_work(vectors) if vectors.role == "acted" else dialogue_work(vectors, tables)
+    one = s.repeats * quality_multiply_adds(n, features, classes)
+    costs |= {(5, row, vectors.role): one for row in ("Duplication", "Noise", "SMOTE", "ADAN")}
     return gan + sum(
         cost
-        for (table, row), cost in costs.items()
-        if table in tables
-        and roles[table] == vectors.role
-        and not run.results.of(table=table, row=row, fold=vectors.name)
+        for (table, row, column), cost in costs.items()
+        if (table in tables or (table, row) == (2, "real + synthetic"))
+        and not run.results.of(table=table, row=row, column=column, fold=vectors.name)
     )
+
+
+def acted_work(vectors: FoldVectors) -> dict[tuple[int, str, str], float]:
+    """Multiply-adds of table 1's cells with synthetic vectors, by table, row and column."""
+    s, features, n = vectors.run.settings, vectors.corpus.x.shape[1], len(vectors.fold.train)
+    dnn_work = DNN(seeds=range(s.repeats), **s.group("acted.dnn")).multiply_adds
+    grown, others = n * (1 + s["acted.copies"]), n * (1 + s["acted.other_copies"])
+    classes = len(vectors.corpus.classes)
+    costs = {row: dnn_work(others, features, classes) for row in ("Duplication", "Noise", "SMOTE")}
+    costs |= {"ADAN + DNN": dnn_work(grown, features, classes)}
+    costs |= {"ADAN + SVM": s.repeats * 2.0 * grown**2 * features}
+    return {(1, row, "test"): cost for row, cost in costs.items()}
+
+
+def dialogue_work(vectors: FoldVectors, tables: Collection[int]) -> dict[tuple[int, str, str], float]:
+    """Multiply-adds of the cells of tables 2 to 4 with synthetic vectors, those that tables share once."""
+    s, features, classes = vectors.run.settings, vectors.corpus.x.shape[1], len(vectors.corpus.classes)
+    every, n = len(vectors.fold.train), len(vectors.rows(vectors.fold.train, vectors.part))
+    made = n * s["dialogue.copies"]
+
+    def svm_work(size: int) -> float:
+        return s.repeats * 2.0 * size**2 * features
+
+    dnn_work = DNN(seeds=range(s.repeats), **s.group("dialogue.dnn")).multiply_adds
+    costs = {(2, "synthetic only", "improvised"): svm_work(made)}
+    for column, size, shared in (("improvised", n, {2, 4}), ("all", every, {2, 3})):
+        if shared & set(tables):
+            costs[2, "real + synthetic", column] = svm_work(size + made)
+    others = every * (1 + s["dialogue.other_copies"])
+    costs |= {(3, row, "all"): svm_work(others) for row in ("Duplication", "Noise", "SMOTE")}
+    costs |= {(4, "ADAN + DNN", "improvised"): dnn_work(n + made, features, classes)}
+    return costs
 
 
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:

@@ -49,7 +49,16 @@ LI2020 = {
     },
     **{"batch_size": "16", "epochs": "3", "pairs": "1", "repeats": "1", "checkpoint_epochs": "1"},
 }
-TINY = {"bao2019": BAO2019, "yi2019": YI2019, "li2020": LI2020}
+SAHU2017 = {
+    **{"units": "6", "code_discriminator_units": "5", "batch_size": "16", "updates": "9", "dropout": "0.1"},
+    **{"folds": "1", "repeats": "2", "quality_repeats": "2", "samples": "4"},
+}
+SAHU2018 = {
+    **{name: value for name, value in SAHU2017.items() if name != "samples"},
+    **{"pretrain_updates": "6", "conditional.discriminator_units": "4", "vanilla.discriminator_units": "5"},
+    **{"codes.units": "4", "codes.discriminator_units": "4", "codes.code_discriminator_units": "4"},
+}
+TINY = {"bao2019": BAO2019, "yi2019": YI2019, "li2020": LI2020, "sahu2017": SAHU2017, "sahu2018": SAHU2018}
 """What each paper's tiny run sets, as typed after --set."""
 
 
@@ -119,6 +128,12 @@ def make_corpora(paper: str = "bao2019") -> dict:
             "labelled": changed(labelled, variants={"logmel-0.9": make_frames(labelled, seed=8).x}),
             "cross": changed(cross, ratings={"happiness": happy.astype(np.float32)}),
         }
+    if paper.startswith("sahu"):
+        labelled = make_corpus("lab", seed=1)
+        x = labelled.x.copy()
+        x[:, 3] = 7.0  # a feature that does not vary
+        cross = {"cross": make_corpus("far", seed=3, per_cell=2)} if paper == "sahu2018" else {}
+        return {"labelled": changed(labelled, x=x), **cross}
     return {
         "labelled": make_corpus("lab", seed=1),
         "source": make_corpus("src", seed=2, per_cell=2, labelled=False),
@@ -252,6 +267,18 @@ def finished_yi2019(tmp_path_factory):
         recorded = Classifiers(patch)
         run = reproduce(make_run(tmp_path_factory.mktemp("finished_yi2019") / "run", paper="yi2019"))
     return run, recorded
+
+
+@pytest.fixture(scope="session")
+def finished_sahu2017(tmp_path_factory):
+    """A run of sahu2017 with every table measured; to be read, not changed."""
+    return reproduce(make_run(tmp_path_factory.mktemp("finished_sahu") / "sahu2017", paper="sahu2017"))
+
+
+@pytest.fixture(scope="session")
+def finished_sahu2018(tmp_path_factory):
+    """A run of sahu2018 with every table measured; to be read, not changed."""
+    return reproduce(make_run(tmp_path_factory.mktemp("finished_sahu") / "sahu2018", paper="sahu2018"))
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "catalogue": LIGHT | {"datasets", "features", "prepared"},
     "corpora": LIGHT | {"catalogue", "label_rules", "manifests", "prepared", "ragged"},
     "checks": LIGHT | {"catalogue", "datasets", "features", "label_rules", "manifests"},
-    "report": LIGHT | {"catalogue", "checks", "label_rules", "metrics", "papers"},
+    "report": LIGHT | {"catalogue", "checks", "label_rules", "metrics", "papers", "results"},
     "augmentation": LIGHT,
     "samplers": LIGHT | {"augmentation", "methods", "optimizers", "training"},
     "quality": LIGHT,

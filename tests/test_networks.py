@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfsergan.networks import (
     BatchNormPerCopy,
+    GaussianMixture,
     GlorotPerCopy,
     GradientReversal,
     mlp,
@@ -214,3 +215,23 @@ def test_gradient_reversal_is_the_identity_and_turns_the_gradient(vectors):
 def test_multiply_adds():
     assert multiply_adds(1582, (1000, 500, 1000), 1582) == 2 * (1582 * 1000 + 1000 * 500)
     assert multiply_adds(3, (), 2) == 6
+
+
+# ---- the prior of Sahu et al. ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dimensions", [2, 5])
+def test_a_gaussian_mixture_draws_around_its_means(dimensions):
+    mixture = GaussianMixture(4, dimensions, radius=3, deviation=0.5, seed=1)
+    y = np.repeat(np.arange(4), 2000)
+    first, second = (np.asarray(mixture(y)) for _ in range(2))
+    assert (first != second).all()
+    means = np.zeros((4, dimensions))
+    means[:, :2] = [[3, 0], [0, 3], [-3, 0], [0, -3]]
+    for i in range(4):
+        np.testing.assert_allclose(first[y == i].mean(axis=0), means[i], atol=0.06)
+        np.testing.assert_allclose(first[y == i].std(axis=0), 0.5, atol=0.05)
+    noise = np.ones((2, dimensions), np.float32)
+    np.testing.assert_allclose(mixture(np.array([1, 3]), noise), means[[1, 3]] + 0.5, atol=1e-6)
+    again = GaussianMixture.from_config(mixture.get_config())
+    np.testing.assert_array_equal(again(y), first)

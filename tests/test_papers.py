@@ -65,7 +65,8 @@ def paper() -> papers.Paper:
 # ---- bao2019 says what the paper says -------------------------------------------------------------------------
 
 SOURCES = re.compile(
-    r"sec\. (\d(\.\d)?|[IV]+(-[A-D])?)|table \d|authors' code|assumed|(quick|compact) schedule"
+    r"(as quoted by \w+ \d{4}, )?sec\. (\d(\.\d)?|[IV]+(-[A-D])?)|table \d|authors' code|assumed|"
+    r"(quick|compact) schedule"
 )
 
 
@@ -509,3 +510,16 @@ def test_unknown_names_without_a_near_one_list_what_is_known(paper):
 def test_a_path_is_no_paper():
     with pytest.raises(UsageError, match="unknown paper"):
         papers.load("../setup")
+
+
+def test_only_quoted_rows_are_re_run():
+    rerun = """
+quoted = ["b"]
+[tables.rerun]
+ROW = { paper = "sahu2017", table = 2, row = "real", columns = { x = "UAR" }, roles = { labelled = "mine" } }
+[tables.reported]"""
+    text = MINIMAL.replace("\n[tables.reported]", rerun)
+    found = papers.parse("toy", text.replace("ROW", "b")).table(2).reruns
+    assert found == {"b": papers.Rerun("sahu2017", 2, "real", {"x": "UAR"}, {"labelled": "mine"})}
+    with pytest.raises(TfserganError, match="only quoted rows are re-run, not a"):
+        papers.parse("toy", text.replace("ROW", "a"))

@@ -16,8 +16,10 @@ from sklearn.svm import SVC
 from sklearn.utils._param_validation import InvalidParameterError
 
 from tfsergan import papers, training
+from tfsergan.methods.sahu2017 import AAE
+from tfsergan.methods.sahu2018 import ConditionalGAN, VanillaGAN
 from tfsergan.methods.yi2019 import ADAN
-from tfsergan.samplers import ADANSampler
+from tfsergan.samplers import AAESampler, ADANSampler, ConditionalGANSampler, VanillaGANSampler
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly")
 
@@ -25,6 +27,13 @@ TINY = {
     **{"latent": 3, "autoencoder_units": (5,), "other_units": (4,), "random_state": 0},
     **{"epochs": 1, "batch_size": 1000, "learning_rate": 0.01},
 }
+
+
+AAE_TINY = {
+    **{"units": (5,), "code_discriminator_units": (4,), "random_state": 0, "dropout": 0.1},
+    **{"epochs": 1, "batch_size": 1000, "learning_rate": 0.01},
+}
+GAN_TINY = AAE_TINY | {"discriminator_units": (4,), "pretrain_epochs": 1, "gan_learning_rate": 0.01}
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +56,10 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     return x * [1, 1e-3, 1e3, 1], y
 
 
-@parametrize_with_checks([tiny()])
+SAHU = (AAESampler(**AAE_TINY), VanillaGANSampler(**GAN_TINY), ConditionalGANSampler(**GAN_TINY))
+
+
+@parametrize_with_checks([tiny(), *SAHU])
 def test_imbalanced_learns_own_checks(estimator, check):
     check(estimator)
 
@@ -272,3 +284,59 @@ def test_settings_reach_the_optimizers_and_the_method(data):
         assert float(optimizer.learning_rate) == pytest.approx(0.01)
     assert int(sampler.model_.optimizers["discriminator"].iterations) == 2
     assert not sampler.model_.inverted_labels
+
+
+# ---- the samplers of Sahu et al. ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sampler", "method"), zip(SAHU, (AAE, VanillaGAN, ConditionalGAN), strict=True))
+def test_samplers_of_sahu_balance_and_copy(sampler, method, data):
+    x, y = clone(sampler).fit_resample(*data)
+    assert np.bincount(y).tolist() == [12, 12, 12]
+    np.testing.assert_array_equal(x[:24], data[0])
+    grown = clone(sampler).set_params(copies=1)
+    made = grown.fit_resample(*data)
+    assert np.bincount(made[1]).tolist() == [24, 16, 8]
+    assert np.isfinite(made[0]).all()
+    assert type(grown.model_) is method
+    again = clone(sampler).set_params(copies=1).fit_resample(*data)
+    np.testing.assert_array_equal(made[0], again[0])
+    assert set(sampler._parameter_constraints) == set(sampler.get_params())
+
+
+@pytest.mark.parametrize("sampler", SAHU[1:])
+def test_gan_samplers_train_an_autoencoder_first(sampler, data, tmp_path, monkeypatch):
+    told = []
+    fitted = clone(sampler).set_params(
+        folder=tmp_path / "gan", log_dir=tmp_path / "log", task="fold 1", pretrain_updates=3, epochs=2
+    )
+    fitted.set_params(report=lambda task, done, epochs: told.append((task, done, epochs)))
+    fitted.fit_model(*data)
+    assert [task for task, done, epochs in told if done == epochs] == ["fold 1, autoencoder", "fold 1"]
+    assert (training.epochs_trained(tmp_path / "gan" / "autoencoder"), fitted.epochs_) == (3, 2)
+    assert (tmp_path / "log" / "autoencoder").is_dir()
+    emotion = np.array([0, 1, 2])
+    start, end = (model.synthesize(emotion, 1) for model in (fitted.autoencoder_, fitted.model_))
+    assert (start != end).all()
+    told.clear()
+    read = clone(fitted).fit_model(*data)
+    assert told == []
+    np.testing.assert_array_equal(read.model_.synthesize(emotion, 1), end)
+
+
+def test_a_gan_may_start_at_random(data):
+    sampler = ConditionalGANSampler(**GAN_TINY | {"pretrain_epochs": 0}).fit_model(*data)
+    assert sampler.autoencoder_ is None
+    assert np.isfinite(sampler.sample(data[1], seed=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "group"), [("sahu2017", ""), ("sahu2018", "vanilla"), ("sahu2018", "conditional")]
+)
+def test_defaults_of_sahu_are_those_of_their_tomls(name, group):
+    """But for copies and the scaling, which the features have been through; the paper's batch is smaller."""
+    s = papers.load(name).settings("paper")
+    sampler = {"": AAESampler, "vanilla": VanillaGANSampler, "conditional": ConditionalGANSampler}[group]
+    settings, given = {**s, **s.group(group)}, sampler().get_params()
+    for parameter in set(settings) & set(given) - {"copies", "batch_size"}:
+        assert given[parameter] == settings[parameter], parameter

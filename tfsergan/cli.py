@@ -562,7 +562,7 @@ def show(run: "Run", numbers: list[int]) -> None:
     from tfsergan.report import assemble, tables
 
     console = Console(width=None if sys.stdout.isatty() else 100)
-    for table in assemble.tables_of(run.paper, run.results.rows, read_run(run.folder)):
+    for table in assemble.tables_of(run.paper, run.results.rows, read_run(run.folder), run.folder):
         if table.number in numbers:
             console.print(tables.terminal(table))
             console.print()

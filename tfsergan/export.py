@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,16 +131,16 @@ class Transfer(keras.Model):
 
 
 class Sample(keras.Model):
-    """An emotion, a number and a seed to so many raw synthetic vectors of that emotion: the dotted line of ADAN.
+    """An emotion, a number and a seed to so many raw synthetic vectors of that emotion.
 
     Args:
-        adan: has `generate`, `decoder_R` and `latent`, see `tfsergan.methods.yi2019`.
+        method: has `features_of(emotions, noise)` and `latent`, such as `tfsergan.methods.yi2019.ADAN`.
         decoder_map: as of `load_decoder_map`.
     """
 
-    def __init__(self, adan: keras.Model, decoder_map: Mapping[str, Any]):
+    def __init__(self, method: keras.Model, decoder_map: Mapping[str, Any]):
         super().__init__()
-        self.adan = adan
+        self.method = method
         self.decoder_map = decoder_map
         self.built = True
 
@@ -149,8 +149,8 @@ class Sample(keras.Model):
         known = tf.equal(tf.constant(classes), emotion)
         tf.debugging.assert_equal(tf.reduce_any(known), True, f"emotion is one of {', '.join(classes)}")
         index = tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
-        z = tf.random.stateless_normal((n, self.adan.latent), tf.stack([seed, index]))
-        vectors = self.adan.decoder_R(self.adan.generate(tf.fill((n,), index), z), training=False)
+        noise = tf.random.stateless_normal((n, self.method.latent), tf.stack([seed, index]))
+        vectors = self.method.features_of(tf.fill((n,), index), noise)
         return {"features": tf.gather(vectors, m["position"], axis=1) * m["scale"] + m["offset"]}
 
 
@@ -220,6 +220,29 @@ def load_frame_map(folder: Path) -> dict[str, Any]:
         ) from error
 
 
+def raw_map(
+    inverse: Callable[[np.ndarray], np.ndarray],
+    kept: np.ndarray,
+    constant: np.ndarray,
+    features: Sequence[str],
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """From a decoder's outputs to raw features, for `save_decoder_map`: `constant` and `affine`.
+
+    Args:
+        inverse: of the scaling, which is affine in each feature: outputs (1, d) to raw features (1, D).
+        kept: (D,) whether the decoder gives a feature.
+        constant: (D,) values of those that it does not.
+        features: names of all.
+    """
+    zero, one = (inverse(np.full((1, kept.sum()), value))[0][kept] for value in (0.0, 1.0))
+    names = np.array(features)
+    pairs = zip((one - zero).tolist(), zero.tolist(), strict=True)
+    return (
+        dict(zip(names[~kept], constant[~kept].tolist(), strict=True)),
+        dict(zip(names[kept], pairs, strict=True)),
+    )
+
+
 def save_decoder_map(
     folder: Path,
     constant: Mapping[str, float],
@@ -287,12 +310,12 @@ def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapp
 
 
 def export_sampler(
-    adan: keras.Model, decoder_map: Mapping[str, Any], to: Path, card: Mapping[str, Any]
+    method: keras.Model, decoder_map: Mapping[str, Any], to: Path, card: Mapping[str, Any]
 ) -> Path:
-    """Writes generator and decoder of an ADAN as a SavedModel with the signature `sample(emotion, n, seed)`.
+    """Writes what makes synthetic vectors as a SavedModel with the signature `sample(emotion, n, seed)`.
 
     Args:
-        adan: trained.
+        method: trained; see `Sample`.
         decoder_map: as of `load_decoder_map`.
         to, card: as of `export_generators`.
 
@@ -306,7 +329,7 @@ def export_sampler(
         f"# emotions: {', '.join(card['classes'])}; the same seed gives the same vectors",
         f'made["features"]  # (5, {len(card["features"])}) float32, raw, in the order of `features` in card.toml',
     ]
-    return export_model(Sample(adan, decoder_map), "sample", signature, usage, to, card)
+    return export_model(Sample(method, decoder_map), "sample", signature, usage, to, card)
 
 
 def export_embedding(

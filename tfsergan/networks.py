@@ -97,6 +97,41 @@ class StatisticsPooling(keras.layers.Layer):
         return shape[0], 3 * shape[2]
 
 
+@keras.saving.register_keras_serializable(package="tfsergan")
+class GaussianMixture(keras.layers.Layer):
+    """Draws points of classes, each class from a Gaussian of its own; the means lie on a circle.
+
+    Maps classes (B,) to points (B, `dimensions`). The circle is in the plane of the first two dimensions, around 0,
+    the means at equal angles from the first axis on.
+
+    Args:
+        classes: number of Gaussians.
+        dimensions: at least 2.
+        radius: of the circle.
+        deviation: standard deviation, the same in every direction.
+        seed: of the draws.
+    """
+
+    def __init__(self, classes: int, dimensions: int, radius: float, deviation: float, seed: int, **kwargs):
+        super().__init__(**kwargs)
+        self.classes, self.dimensions = int(classes), int(dimensions)
+        self.radius, self.deviation, self.seed = float(radius), float(deviation), int(seed)
+        angles = 2 * np.pi * np.arange(self.classes) / self.classes
+        self.means = np.zeros((self.classes, self.dimensions), np.float32)  # (K, N)
+        self.means[:, :2] = self.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        self.noise = keras.random.SeedGenerator(self.seed)
+
+    def call(self, y, noise=None):
+        """Points of the classes y (B,), from standard normal noise (B, `dimensions`), newly drawn by default."""
+        if noise is None:
+            noise = keras.random.normal((keras.ops.shape(y)[0], self.dimensions), seed=self.noise)
+        return keras.ops.take(self.means, y, axis=0) + self.deviation * noise
+
+    def get_config(self) -> dict:
+        names = ("classes", "dimensions", "radius", "deviation", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
 def activation(name: str, leaky_relu_slope: float, number: int, dtype: str = "float32") -> keras.layers.Layer:
     """The activation after a hidden layer: "leaky_relu", "relu", "tanh" or "prelu"."""
     if name == "leaky_relu":

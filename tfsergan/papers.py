@@ -123,6 +123,25 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Rerun:
+    """Where the row that a table quotes is measured: in the reproduction of the paper that it is quoted from.
+
+    Args:
+        paper: its short name.
+        table, row: of that reproduction.
+        columns: its column by the quoting table's; the same name where one is left out.
+        roles: the quoting paper's role by that paper's, of those whose corpora must be the same; the same name where
+            one is left out.
+    """
+
+    paper: str
+    table: int
+    row: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TableSpec:
     """A table of the paper: its axes and what it reports.
 
@@ -132,6 +151,7 @@ class TableSpec:
         rows, columns: names, in print order.
         shared: columns whose cells all measured rows share (they do not depend on the row).
         quoted: rows that the paper itself quotes from elsewhere.
+        reruns: those of them that another reproduction measures.
         needs: roles without which the table can't be measured.
         column_sources: columns that print a metric or a measured column of another name: `{column, metric}`, and
             what else `Place` has.
@@ -150,6 +170,7 @@ class TableSpec:
     columns: tuple[str, ...]
     shared: tuple[str, ...]
     quoted: tuple[str, ...]
+    reruns: Mapping[str, Rerun]
     needs: tuple[str, ...]
     column_sources: Mapping[str, Mapping[str, str]]
     row_sources: Mapping[str, Mapping[str, Any]]
@@ -341,12 +362,16 @@ def read_table(entry: Mapping[str, Any]) -> TableSpec:
                 (cell[0], cell[1] if len(cell) > 1 else None) if isinstance(cell, list) else (cell, None)
             )
             reported[row, column] = (float(mean), std)
+    reruns = {row: Rerun(**rerun) for row, rerun in entry.get("rerun", {}).items()}
+    if not set(reruns) <= set(entry.get("quoted", ())):
+        raise ValueError(f"table {entry['number']}: only quoted rows are re-run, not {', '.join(reruns)}")
     return TableSpec(
         **{key: entry[key] for key in ("number", "title", "unit", "metric", "decimals")},
         scale=entry.get("scale", 1.0),
         **{key: tuple(entry[key]) for key in ("rows", "columns")},
         **{key: tuple(entry.get(key, ())) for key in ("shared", "quoted", "needs", "notes")},
         **{key: entry.get(key, {}) for key in ("column_sources", "row_sources")},
+        reruns=reruns,
         reported=reported,
     )
 

@@ -133,3 +133,11 @@ def quality(
     measures = ("nearest", "coverage", "two_sample")
     means = {m: float(np.mean([found[f"{m}/{name}"] for name in classes])) for m in measures}
     return means | found
+
+
+def quality_multiply_adds(n: int, features: int, classes: int, folds: int = 5) -> float:
+    """Multiply-adds of `quality` on so many real vectors, for estimates of time: distances and ridge classifiers."""
+    one = n / classes
+    distances = 5 * one**2 * features
+    ridge = folds * 2 * one * features * min(features, 2 * one)
+    return classes * (distances + ridge)

@@ -15,6 +15,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from tfsergan import training
 from tfsergan.augmentation import Augmenter
+from tfsergan.methods.sahu2017 import AAE, aae
+from tfsergan.methods.sahu2018 import ConditionalGAN, VanillaGAN, gan, pretrained
 from tfsergan.methods.yi2019 import INVERTED, SATURATING, adan
 from tfsergan.optimizers import FusedAdam
 from tfsergan.progress import Report, silent
@@ -92,15 +94,36 @@ class GenerativeSampler(Augmenter):
         """The method trained on scaled vectors x (n, d) of emotions (n,), its stages in a folder, and its epochs."""
         raise NotImplementedError
 
-    def train(self, model: keras.Model, batches: training.Batches, folder: Path, **options: Any) -> int:
-        """Trains one stage; returns its epochs."""
+    def train(
+        self,
+        model: keras.Model,
+        batches: training.Batches,
+        folder: Path,
+        *,
+        stage: str = "",
+        epochs: int | None = None,
+        updates: int | None = None,
+        **options: Any,
+    ) -> int:
+        """Trains one stage; returns its epochs.
+
+        Args:
+            model, batches: what to train, and on what.
+            folder: of the method.
+            stage: a stage before the last: its folder in the method's, and its name; empty for the last.
+            epochs, updates: its own, where they are not the sampler's.
+            options: further ones of `training.train`.
+        """
+        epochs = self.epochs if epochs is None else epochs
+        updates = self.updates if updates is None else updates
+        task = self.task or type(self).__name__.removesuffix("Sampler")
         return training.train(
             model,
             batches,
-            max(1, round(self.updates / batches.steps)) if self.updates else self.epochs,
-            folder,
-            task=self.task or type(self).__name__.removesuffix("Sampler"),
-            log_dir=Path(self.log_dir) if self.log_dir else None,
+            max(1, round(updates / batches.steps)) if updates else epochs,
+            folder / stage,
+            task=f"{task}, {stage}" if stage else task,
+            log_dir=Path(self.log_dir) / stage if self.log_dir else None,
             report=self.report,
             **options,
         )
@@ -173,3 +196,143 @@ class ADANSampler(GenerativeSampler):
         """Whether the discriminator tells real from synthetic no more, late enough in the training."""
         mean = (logs["D_real"] + logs["D_fake"]) / 2
         return epoch >= self.stop_after and abs(mean - 0.5) <= self.stop_within
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class AAESampler(GenerativeSampler):
+    """Adversarial autoencoder with a Gaussian a class (Sahu et al. 2017).
+
+    Args:
+        latent: dimension of the codes.
+        units: hidden layers of encoder and decoder.
+        dropout: of their hidden activations.
+        activation: of all hidden layers, "leaky_relu", "relu" or "tanh".
+        leaky_relu_slope: of that activation.
+        code_discriminator_units: hidden layers of the discriminator of codes.
+        radius, deviation: of the prior, see `tfsergan.networks.GaussianMixture`.
+        encoder_updates: of the encoder against the discriminator for one of the discriminator.
+        learning_rate, beta_1, epsilon: of Adam.
+        sampling_strategy, copies, random_state, scaling, batch_size, epochs, updates, precision, folder, log_dir,
+            task, report: as of `GenerativeSampler`.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **GenerativeSampler._parameter_constraints,
+        "latent": [Interval(Integral, 2, None, closed="left")],
+        "encoder_updates": [Interval(Integral, 1, None, closed="left")],
+        **{name: ["array-like"] for name in ("units", "code_discriminator_units")},
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "activation": [StrOptions({"leaky_relu", "relu", "tanh"})],
+        "leaky_relu_slope": [Interval(Real, 0, 1, closed="both")],
+        **{
+            name: [Interval(Real, 0, None, closed="neither")]
+            for name in ("radius", "deviation", "learning_rate", "epsilon")
+        },
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    latent: int = 2
+    units: Sequence[int] = (1000, 1000)
+    dropout: float = 0.5
+    activation: str = "leaky_relu"
+    leaky_relu_slope: float = 0.2
+    code_discriminator_units: Sequence[int] = (1000, 1000)
+    radius: float = 2.0
+    deviation: float = 0.5
+    encoder_updates: int = 1
+    learning_rate: float = 1e-4
+    beta_1: float = 0.9
+    epsilon: float = 1e-7
+
+    def learn(self, x: np.ndarray, emotion: np.ndarray, folder: Path) -> tuple[keras.Model, int]:
+        model = aae(self.get_params(), x.shape[1], len(self.classes_), self.seed_)
+        self.compile_autoencoder(model)
+        return model, self.train(model, self.batches(x, emotion, 1), folder)
+
+    def compile_autoencoder(self, model: AAE) -> None:
+        model.compile(*(self.optimizer() for _ in range(3)), encoder_updates=self.encoder_updates)
+
+    def optimizer(self, learning_rate: float | None = None) -> FusedAdam:
+        """Adam, at another rate than the sampler's if one is given."""
+        return FusedAdam(learning_rate or self.learning_rate, beta_1=self.beta_1, epsilon=self.epsilon)
+
+    def batches(self, x: np.ndarray, emotion: np.ndarray, stage: int) -> training.Labelled:
+        return training.Labelled(x, emotion, self.batch_size, self.seed_ + stage)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class VanillaGANSampler(AAESampler):
+    """GAN without labels, its generator started from an adversarial autoencoder's decoder (Sahu et al. 2018).
+
+    Args:
+        discriminator_units: hidden layers of the GAN's discriminator.
+        discriminator_dropout: of its hidden activations.
+        discriminator_learning_rate: of Adam for it; 0 for the generator's.
+        generator_updates: for one of the discriminator.
+        gan_learning_rate: of Adam for the generator.
+        pretrain_epochs: of the autoencoder; 0 to start the generator at random.
+        pretrain_updates: train it for the epochs that come nearest to so many updates instead; 0 for
+            `pretrain_epochs`.
+        latent, units, dropout, activation, leaky_relu_slope, code_discriminator_units, radius, deviation,
+            encoder_updates, learning_rate, beta_1, epsilon: as of `AAESampler`, of the autoencoder; the generator
+            has its decoder's shape.
+        sampling_strategy, copies, random_state, scaling, batch_size, epochs, updates, precision, folder, log_dir,
+            task, report: as of `GenerativeSampler`.
+
+    Attributes:
+        autoencoder_: what the generator started from; None without.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **AAESampler._parameter_constraints,
+        "discriminator_units": ["array-like"],
+        "discriminator_dropout": [Interval(Real, 0, 1, closed="left")],
+        "discriminator_learning_rate": [Interval(Real, 0, None, closed="left")],
+        "generator_updates": [Interval(Integral, 1, None, closed="left")],
+        "gan_learning_rate": [Interval(Real, 0, None, closed="neither")],
+        **{
+            name: [Interval(Integral, 0, None, closed="left")]
+            for name in ("pretrain_epochs", "pretrain_updates")
+        },
+    }
+
+    discriminator_units: Sequence[int] = (1000, 1000)
+    discriminator_dropout: float = 0.0
+    discriminator_learning_rate: float = 0.0
+    generator_updates: int = 1
+    gan_learning_rate: float = 1e-4
+    pretrain_epochs: int = 500
+    pretrain_updates: int = 0
+
+    kind: ClassVar[type[VanillaGAN]] = VanillaGAN
+
+    def learn(self, x: np.ndarray, emotion: np.ndarray, folder: Path) -> tuple[keras.Model, int]:
+        size = (x.shape[1], len(self.classes_), self.seed_)
+        model = gan(self.get_params(), *size, self.kind)
+        self.autoencoder_ = None
+        if self.pretrain_epochs or self.pretrain_updates:
+            self.autoencoder_ = pretrained(self.get_params(), *size, self.kind)
+            self.compile_autoencoder(self.autoencoder_)
+            length = {"epochs": self.pretrain_epochs, "updates": self.pretrain_updates}
+            batches = self.batches(x, emotion, 1)
+            self.train(self.autoencoder_, batches, folder, stage="autoencoder", **length)
+            model.start_from(self.autoencoder_)
+        model.compile(
+            self.optimizer(self.gan_learning_rate),
+            self.optimizer(self.discriminator_learning_rate or self.gan_learning_rate),
+            generator_updates=self.generator_updates,
+        )
+        return model, self.train(model, self.batches(x, emotion, 3), folder)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ConditionalGANSampler(VanillaGANSampler):
+    """GAN whose generator and discriminator see the class (Sahu et al. 2018), its discriminator limited.
+
+    Args: as of `VanillaGANSampler`.
+    """
+
+    discriminator_dropout: float = 0.5
+    generator_updates: int = 2
+
+    kind: ClassVar[type[VanillaGAN]] = ConditionalGAN

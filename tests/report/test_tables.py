@@ -23,7 +23,8 @@ measurements = st.builds(
     st.none() | st.tuples(numbers, numbers).map(sorted).map(tuple),
 )  # fmt: skip
 cells = st.one_of(
-    st.builds(Cell, st.none() | scores, measurements), st.builds(Cell, st.none() | scores, missing=st.text())
+    st.builds(Cell, st.none() | scores, measurements, rerun=st.text()),
+    st.builds(Cell, st.none() | scores, missing=st.text()),
 )
 labels = st.lists(st.text(max_size=12), min_size=1, max_size=3, unique=True).map(tuple)
 
@@ -105,12 +106,13 @@ def test_numpy_numbers_become_plain_ones():
         lambda: Measured(1.0, None, 1, 1, 1, (2.0, 1.0)),
         lambda: Measured(1.0, None, 1, 1, 1, (0.0, float("nan"))),
         lambda: Cell(ours=Measured(1.0, None, 1, 1, 1, None), missing="why"),
+        lambda: Cell(rerun="elsewhere"),
         lambda: Table(1, "", "", 1, ("a", "a"), ("b",), {}),
         lambda: Table(1, "", "", 1, ("a",), ("b",), {("b", "a"): Cell()}),
     ],
 )
 def test_impossible_values_are_refused(build):
-    with pytest.raises(ValueError, match=r"finite|least|interval|missing|twice|place"):
+    with pytest.raises(ValueError, match=r"finite|least|interval|missing|twice|place|re-run"):
         build()
 
 
@@ -161,11 +163,11 @@ def test_csv_is_full_precision(table, reason):
     rows = list(csv.DictReader(io.StringIO(tables.to_csv(table))))
     assert tables.to_csv(table).startswith(
         "table,row,column,reported_mean,reported_std,ours_mean,ours_std,n,repeats,folds,"
-        "interval_low,interval_high,difference,missing\n"
+        "interval_low,interval_high,difference,missing,rerun\n"
     )
     assert list(rows[1].values()) == ["2", "lambda = 0", "Real", "59.48", "0.71", "60.3", "0.42", "5531", "5",
-                                      "5", "56.9", "63.8", repr(60.3 - 59.48), ""]  # fmt: skip
-    assert list(rows[0].values())[3:] == ["59.42"] + [""] * 10
+                                      "5", "56.9", "63.8", repr(60.3 - 59.48), "", ""]  # fmt: skip
+    assert list(rows[0].values())[3:] == ["59.42"] + [""] * 11
     assert rows[4]["missing"] == reason
 
 

@@ -89,6 +89,23 @@ def test_nothing_is_left_to_do_after_a_run(finished_yi2019, tmp_path, tiny_run):
     assert every > first > 0
 
 
+def test_each_table_alone_is_estimated_once_adans_are_trained(finished_yi2019, tmp_path, tiny_run):
+    """Table 5 by itself, and with tables 3 and 4 the SVMs that they take from table 2."""
+    done = finished_yi2019[0]
+    shutil.copytree(done.folder / "models", tmp_path / "models")
+    run = tiny_run(tmp_path, paper="yi2019")
+    for table in (1, 2, 3, 4, 5):
+        run.results.rows = [row for row in done.results.rows if row["table"] != table]
+        assert yi2019.work(run, (table,)) > 0, table
+    for table, column in ((3, "all"), (4, "improvised")):
+        shared = {"table": 2, "row": "real + synthetic", "column": column}
+        run.results.rows = [
+            row for row in done.results.rows if any(row[name] != value for name, value in shared.items())
+        ]
+        assert yi2019.work(run, (table,)) == yi2019.work(run, (2,)) > 0
+        assert yi2019.work(run, (7 - table, 1, 5)) == 0
+
+
 def test_the_report_has_every_table_and_figure(finished_yi2019, tmp_path):
     from tfsergan.evaluation import read_run
 

@@ -164,6 +164,10 @@ class ADAN(Adversarial):
         z = np.random.default_rng(seed).standard_normal((len(y), self.latent)).astype(np.float32)
         return np.asarray(self.generate(ops.convert_to_tensor(y), ops.convert_to_tensor(z)))
 
+    def features_of(self, y, noise):
+        """Synthetic feature vectors R(G(z, y)) (B, D) of emotions y (B,), with z the noise (B, N)."""
+        return self.decoder_R(self.generate(y, noise), training=False)
+
     def synthesize(self, y: np.ndarray, seed: int) -> np.ndarray:
         """Synthetic feature vectors R(G(z, y)) (n, D) of emotions y (n,): the dotted line of figure 1."""
         return np.asarray(self.decoder_R(self.latent_of(y, seed), training=False))

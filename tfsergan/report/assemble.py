@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfsergan import metrics
-from tfsergan.papers import Paper, TableSpec
-from tfsergan.report import figures, page
+from tfsergan.papers import Paper, TableSpec, load
+from tfsergan.report import figures, page, reruns
 from tfsergan.report.tables import Cell, Measured, Score, Table, write
 
 Cells = Mapping[tuple[int, str, str], Sequence[Mapping[str, Any]]]
@@ -19,21 +19,26 @@ Cells = Mapping[tuple[int, str, str], Sequence[Mapping[str, Any]]]
 CONVERGED = 0.5  # of the source's distance: beyond it, synthetic vectors have not reached the target
 
 
-def tables_of(paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> list[Table]:
+def tables_of(
+    paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], folder: Path | None = None
+) -> list[Table]:
     """The paper's tables with what was measured.
 
     Args:
         paper: says what is reported.
         rows: results of one run.
         run: its `run.toml`.
+        folder: of the run; runs of quoted papers are looked for beside it.
     """
     cells = defaultdict(list)
     for row in rows:
         cells[row["table"], row["row"], row["column"]].append(row)
-    return [table_of(paper, spec, cells, run) for spec in paper.tables]
+    return [table_of(paper, spec, cells, run, folder) for spec in paper.tables]
 
 
-def table_of(paper: Paper, spec: TableSpec, cells: Cells, run: Mapping[str, Any]) -> Table:
+def table_of(
+    paper: Paper, spec: TableSpec, cells: Cells, run: Mapping[str, Any], folder: Path | None = None
+) -> Table:
     """One table: each cell reported beside measured, or why it was not."""
     own = [row for (table, _, _), found in cells.items() if table == spec.number for row in found]
     extra = sorted({row["row"] for row in own} - {*spec.rows, *shown_elsewhere(paper, spec), ""})
@@ -64,7 +69,7 @@ def table_of(paper: Paper, spec: TableSpec, cells: Cells, run: Mapping[str, Any]
         decimals=spec.decimals,
         rows=(*spec.rows, *extra),
         columns=spec.columns,
-        cells=filled,
+        cells=filled | rerun_cells(spec, run, folder),
         warnings=(*stand_ins(paper, spec, run), *unconverged(own)),
         notes=(
             *spec.notes,
@@ -75,6 +80,30 @@ def table_of(paper: Paper, spec: TableSpec, cells: Cells, run: Mapping[str, Any]
         ),
         **({"counted": "features", "resampled": "features"} if spec.metric == "distance" else {}),
     )
+
+
+def rerun_cells(spec: TableSpec, run: Mapping[str, Any], folder: Path | None) -> dict[tuple[str, str], Cell]:
+    """The cells of quoted rows that the reproductions of the quoted papers measure."""
+    filled = {}
+    for row, rerun in spec.reruns.items():
+        found, quoted = reruns.find(rerun, run, folder), load(rerun.paper).table(rerun.table)
+        for column in spec.columns:
+            place = quoted.place(rerun.row, rerun.columns.get(column, column))
+            results = [
+                result
+                for result in found.rows
+                if (result["table"], result["row"], result["column"])
+                == (place.table, place.row, place.column)
+                and place.metric in result["metrics"]
+            ]
+            reported = Score(*spec.reported[row, column]) if (row, column) in spec.reported else None
+            ours = measured(results, place.metric, spec.scale) if results else None
+            filled[row, column] = (
+                Cell(reported, ours, rerun=found.where)
+                if ours
+                else Cell(reported, missing="" if found.rows else found.where)
+            )
+    return filled
 
 
 def shown_elsewhere(paper: Paper, spec: TableSpec) -> set[str]:
@@ -221,7 +250,7 @@ def write_report(
     paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], folder: Path
 ) -> list[Table]:
     """Writes tables, the confusion figure and `report.html` of a run; returns the tables."""
-    made = tables_of(paper, rows, run)
+    made = tables_of(paper, rows, run, folder)
     for table in made:
         write(table, folder / "tables")
     write_confusions(paper, rows, folder)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tfsergan.files import write_atomically
 from tfsergan.report.tables import (
+    RERUN,
     Cell,
     Measured,
     Table,
@@ -40,6 +41,7 @@ class _CellView:
     reported: str = ""
     difference: str = ""
     size: str = ""
+    rerun: str = ""
     footnote: int = 0  # 0: none
     strip: _Strip | None = None
 
@@ -142,6 +144,7 @@ def _cell_view(table: Table, cell: Cell, size: str, scale: tuple[float, float]) 
         reported=score_text(cell.reported, table.decimals) if cell.reported else "",
         difference=difference_text(cell, table.decimals),
         size=size,
+        rerun=RERUN if cell.rerun else "",
         footnote=table.reasons.index(cell.missing) + 1 if cell.missing else 0,
         strip=_strip(cell, scale),
     )

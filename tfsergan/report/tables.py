@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 MINUS, DASH, TIMES = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 SHORT_SIZE = f"n (folds {TIMES} repeats)"  # what `short_size_text` prints
+RERUN = "re-run"  # the mark of a cell that the reproduction of the quoted paper measured
 TERMINAL_WIDTH = 100  # columns
 CSV_HEADER = (
     *("table", "row", "column", "reported_mean", "reported_std", "ours_mean", "ours_std", "n", "repeats"),
-    *("folds", "interval_low", "interval_high", "difference", "missing"),
+    *("folds", "interval_low", "interval_high", "difference", "missing", "rerun"),
 )
 
 
@@ -85,18 +86,22 @@ class Cell:
         reported: what the paper prints, if anything.
         ours: what was measured, if it was.
         missing: why it was not measured and the command that would; `code` in backticks.
+        rerun: where it was measured, if by the reproduction of another paper, from which this one quotes it.
 
     Raises:
-        ValueError: both `ours` and `missing` are given.
+        ValueError: both `ours` and `missing` are given, or `rerun` without `ours`.
     """
 
     reported: Score | None = None
     ours: Measured | None = None
     missing: str = ""
+    rerun: str = ""
 
     def __post_init__(self) -> None:
         if self.ours is not None and self.missing:
             raise ValueError(f"a measured cell is not missing: {self.missing!r}")
+        if self.rerun and self.ours is None:
+            raise ValueError(f"a re-run cell is measured: {self.rerun!r}")
 
     @property
     def difference(self) -> float | None:
@@ -166,6 +171,12 @@ class Table:
     def reasons(self) -> tuple[str, ...]:
         """Why cells were not run, each reason once; footnote i is reasons[i - 1]."""
         return tuple(dict.fromkeys(cell.missing for _, _, cell in self.items() if cell.missing))
+
+    @property
+    def rerun_rows(self) -> tuple[str, ...]:
+        """For each row that other reproductions measured, a sentence that says which."""
+        rows = dict.fromkeys((row, cell.rerun) for row, _, cell in self.items() if cell.rerun)
+        return tuple(f"{row}: {RERUN}, {where}." for row, where in rows)
 
 
 def _finite(record: Any, *names: str) -> None:
@@ -277,8 +288,8 @@ def to_markdown(table: Table) -> str:
         lines += ["", legend + _escape(f"{table.resampled}; {said}." if said else f"{table.resampled}.")]
     for number, reason in enumerate(table.reasons, start=1):
         lines += ["", f"({number}) Not run: {_prose(reason)}"]
-    if table.notes:
-        lines += ["", *(f"- {_prose(note)}" for note in table.notes)]
+    if table.rerun_rows or table.notes:
+        lines += ["", *(f"- {_prose(note)}" for note in (*table.rerun_rows, *table.notes))]
     return "\n".join(lines) + "\n"
 
 
@@ -295,7 +306,8 @@ def _markdown_row(table: Table, row: str, column: str, cell: Cell) -> list[str]:
     labels = [_escape(row), _escape(column), score_text(cell.reported, d) if cell.reported else DASH]
     if ours is None:
         return [*labels, _mark(table, cell) if cell.missing else DASH, "", "", ""]
-    measured = [f"**{score_text(ours, d)}**", interval_text(ours, d), difference_text(cell, d)]
+    score = f"**{score_text(ours, d)}**" + (f" {RERUN}" if cell.rerun else "")
+    measured = [score, interval_text(ours, d), difference_text(cell, d)]
     return [*labels, *measured, short_size_text(ours)]
 
 
@@ -338,7 +350,7 @@ def to_csv(table: Table) -> str:
             + ([reported.mean, reported.std] if reported else [None] * 2)
             + ([ours.mean, ours.std, ours.n, ours.repeats, ours.folds] if ours else [None] * 5)
             + list((ours.interval if ours else None) or [None] * 2)
-            + [cell.difference, _one_line(cell.missing)]
+            + [cell.difference, _one_line(cell.missing), _one_line(cell.rerun)]
         )
     return text.getvalue()
 
@@ -375,6 +387,7 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         reported=None if reported is None else Score(**reported),
         ours=None if ours is None else Measured(**ours),
         missing=record["missing"],
+        rerun=record.get("rerun", ""),
     )
 
 
@@ -413,7 +426,7 @@ def terminal(table: Table) -> "RenderableType":
     below = (
         Text(f"{legend}; {said}" if said else legend, style="dim"),
         *(Text(f"({i}) not run: {reason}") for i, reason in enumerate(table.reasons, start=1)),
-        *(Text(f"- {note}", style="dim") for note in table.notes),
+        *(Text(f"- {note}", style="dim") for note in (*table.rerun_rows, *table.notes)),
     )
     above = (Text(f"{table.heading} ({table.unit})", style="bold"),)
     warnings = (Text(warning, style="bold yellow") for warning in table.warnings)
@@ -446,6 +459,7 @@ def _terminal_cell(table: Table, place: tuple[str, str], lines_ours: int, size: 
     lines: list[Text] = []
     if cell.ours is not None:
         mean = Text(score_text(cell.ours, d), style="bold")
+        mean.append(f" {RERUN}" if cell.rerun else "", style="not bold")
         interval = Text(interval_text(cell.ours, d))
         lines += [Text(" ").join([mean, interval])] if lines_ours == 1 else [mean, interval]
     elif cell.missing:
@@ -473,7 +487,8 @@ def _terminal_list(table: Table) -> "RenderableType":
     for row, column, cell in table.items():
         ours, interval, size = (_mark(table, cell) if cell.missing else DASH), "", ""
         if cell.ours is not None:
-            ours, interval = score_text(cell.ours, d), interval_text(cell.ours, d)
+            ours = score_text(cell.ours, d) + (f" {RERUN}" if cell.rerun else "")
+            interval = interval_text(cell.ours, d)
             size = short_size_text(cell.ours)
         paper = score_text(cell.reported, d) if cell.reported else DASH
         texts = [row, column, ours, interval, paper, difference_text(cell, d)]
