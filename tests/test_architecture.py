@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "augmentation": LIGHT,
     "samplers": LIGHT | {"augmentation", "methods", "optimizers", "training"},
     "quality": LIGHT,
+    "reductions": LIGHT,
     "export": LIGHT | {"training", "papers", "results"},
     "evaluation": LIGHT | {"classifiers", "corpora", "folds", "metrics", "papers", "results", "training"},
     "display": LIGHT,

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from tfsergan import training
-from tfsergan.augmentation import Augmenter
+from tfsergan.augmentation import Augmenter, Mixup, mixup
+from tfsergan.methods.latif2020 import autoencoder, mixup_gan
 from tfsergan.methods.yi2019 import INVERTED, SATURATING, adan
 from tfsergan.optimizers import FusedAdam
 from tfsergan.progress import Report, silent
@@ -23,8 +24,9 @@ SCALINGS: dict[str, Callable] = {
     "none": FunctionTransformer,
     "z-norm": StandardScaler,
     "largest magnitude": MaxAbsScaler,
+    "min-max": MinMaxScaler,
 }
-"""What the networks see: the vectors as they are, z-normed, or divided by each feature's largest magnitude."""
+"""What the networks see: the vectors as they are, z-normed, divided by each feature's largest magnitude, or in [0, 1]."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -92,15 +94,19 @@ class GenerativeSampler(Augmenter):
         """The method trained on scaled vectors x (n, d) of emotions (n,), its stages in a folder, and its epochs."""
         raise NotImplementedError
 
-    def train(self, model: keras.Model, batches: training.Batches, folder: Path, **options: Any) -> int:
-        """Trains one stage; returns its epochs."""
+    def train(
+        self, model: keras.Model, batches: training.Batches, folder: Path, *, phase: str = "", **options: Any
+    ) -> int:
+        """Trains one stage, for as long as `epochs` and `updates` say, or those of a phase; returns its epochs."""
+        prefix = phase and f"{phase}_"
+        updates, epochs = (getattr(self, prefix + name) for name in ("updates", "epochs"))
         return training.train(
             model,
             batches,
-            max(1, round(self.updates / batches.steps)) if self.updates else self.epochs,
+            max(1, round(updates / batches.steps)) if updates else epochs,
             folder,
-            task=self.task or type(self).__name__.removesuffix("Sampler"),
-            log_dir=Path(self.log_dir) if self.log_dir else None,
+            task=f"{self.task or type(self).__name__.removesuffix('Sampler')} {phase}".strip(),
+            log_dir=Path(self.log_dir, phase) if self.log_dir else None,
             report=self.report,
             **options,
         )
@@ -173,3 +179,89 @@ class ADANSampler(GenerativeSampler):
         """Whether the discriminator tells real from synthetic no more, late enough in the training."""
         mean = (logs["D_real"] + logs["D_fake"]) / 2
         return epoch >= self.stop_after and abs(mean - 0.5) <= self.stop_within
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class MixupGANSampler(GenerativeSampler):
+    """Mixup-augmented GAN (Latif et al. 2020); units, latent size and dropout are what the paper prints.
+
+    A synthetic vector is what encoder and generator make of a training vector or of a mixture of two, of which the
+    label's own class has the larger share.
+
+    Args:
+        latent: dimension of the encoded vectors.
+        encoder_units, decoder_units, discriminator_units: hidden layers.
+        dropout: after the first hidden layer of encoder and generator, in training.
+        leaky_relu_slope: of the hidden layers' activation.
+        mixed_copies: sets of mixtures that training adds to the training set.
+        alpha: of the distribution of mixup's lambda.
+        pretrain_epochs, pretrain_updates: of the autoencoder alone, as `epochs` and `updates`.
+        learning_rate: of the autoencoder's Adam.
+        generator_learning_rate, discriminator_learning_rate: of theirs.
+        beta_1: of the generator's and the discriminator's.
+        sampling_strategy, copies, random_state, scaling, batch_size, epochs, updates, precision, folder, log_dir,
+            task, report: as of `GenerativeSampler`.
+
+    Attributes:
+        mixed_: what the networks were trained on, scaled, see `tfsergan.augmentation.Mixed`.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **GenerativeSampler._parameter_constraints,
+        **{name: [Interval(Integral, 1, None, closed="left")] for name in ("latent", "pretrain_epochs")},
+        **{
+            name: [Interval(Integral, 0, None, closed="left")]
+            for name in ("mixed_copies", "pretrain_updates")
+        },
+        **{name: ["array-like"] for name in ("encoder_units", "decoder_units", "discriminator_units")},
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "leaky_relu_slope": [Interval(Real, 0, 1, closed="both")],
+        **{
+            name: [Interval(Real, 0, None, closed="neither")]
+            for name in ("alpha", "learning_rate", "generator_learning_rate", "discriminator_learning_rate")
+        },
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    scaling: str = "min-max"
+    latent: int = 2
+    encoder_units: Sequence[int] = (1000, 500)
+    decoder_units: Sequence[int] = (500, 1000)
+    discriminator_units: Sequence[int] = (1000, 1000)
+    dropout: float = 0.5
+    leaky_relu_slope: float = 0.2
+    mixed_copies: int = 1
+    alpha: float = 0.2
+    pretrain_epochs: int = 100
+    pretrain_updates: int = 0
+    learning_rate: float = 1e-4
+    generator_learning_rate: float = 1e-4
+    discriminator_learning_rate: float = 1e-4
+    beta_1: float = 0.5
+
+    def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        self.fit_model(X, y)
+        mixtures = Mixup(alpha=self.alpha, random_state=self.seed_ + 2).synthesize(X, y, labels)
+        return self.transform(mixtures)
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """What encoder and generator make of vectors (n, d), on the scale of X."""
+        return self.scaler_.inverse_transform(self.model_.synthesize(self.scaler_.transform(X)))
+
+    def learn(self, x: np.ndarray, emotion: np.ndarray, folder: Path) -> tuple[keras.Model, int]:
+        one_hot = np.eye(len(self.classes_), dtype=np.float32)[emotion]
+        self.mixed_ = mixup(x, one_hot, self.mixed_copies, self.alpha, self.seed_ + 1)
+        shape = (x.shape[1], self.latent, self.seed_)
+        model = mixup_gan(self.get_params(), *shape)
+        batches = training.Labelled(self.mixed_.x, self.mixed_.unmixed, self.batch_size, self.seed_ + 1)
+        if not training.finished(folder):
+            pretrained = autoencoder(self.get_params(), *shape)
+            pretrained.compile(FusedAdam(self.learning_rate))
+            self.train(pretrained, batches, folder / "pretraining", phase="pretrain")
+            model.start_from(pretrained)
+        model.compile(
+            FusedAdam(self.learning_rate),
+            FusedAdam(self.generator_learning_rate, beta_1=self.beta_1),
+            FusedAdam(self.discriminator_learning_rate, beta_1=self.beta_1),
+        )
+        return model, self.train(model, batches, folder)
