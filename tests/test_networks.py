@@ -214,3 +214,12 @@ def test_gradient_reversal_is_the_identity_and_turns_the_gradient(vectors):
 def test_multiply_adds():
     assert multiply_adds(1582, (1000, 500, 1000), 1582) == 2 * (1582 * 1000 + 1000 * 500)
     assert multiply_adds(3, (), 2) == 6
+
+
+def test_a_share_of_dropout_for_each_hidden_layer():
+    model = mlp(5, (6, 7), 2, seed=1, dropout=(0.5, 0.0))
+    assert [layer.name for layer in model.layers[1:4]] == ["dense_1", "leaky_relu_1", "dropout_1"]
+    assert "dropout_2" not in [layer.name for layer in model.layers]
+    same, alike = mlp(5, (6, 7), 2, seed=1, dropout=0.5), mlp(5, (6, 7), 2, seed=1, dropout=(0.5, 0.5))
+    x = np.ones((3, 5), np.float32)
+    np.testing.assert_array_equal(same(x, training=True), alike(x, training=True))
