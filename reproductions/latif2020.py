@@ -223,7 +223,7 @@ class FoldVectors:
         """Synthetic vectors (n, D) of the training utterances' classes."""
         s = self.run.settings
         if method == ROW:
-            return self.sampler(0).transform(self.augmented("Mixup", seed))
+            return self.sampler(0).sample(self.emotion, seed)
         augmenters: dict[str, Augmenter] = {
             "Noise": AdditiveNoise(noise=s.noise, random_state=seed),
             "SMOTE": SMOTE(k_neighbors=s.neighbours, random_state=seed),

@@ -54,8 +54,22 @@ def test_what_is_added(data, copies, counts):
     assert np.bincount(y).tolist() == counts
     np.testing.assert_array_equal(x[:24], data[0])
     assert isinstance(sampler.model_, MixupGAN)
+    np.testing.assert_array_equal(x[24:], sampler.sample(y[24:], sampler.seed_ + 2))
     mixtures = Mixup(alpha=0.2, random_state=sampler.seed_ + 2).synthesize(*data, y[24:])
-    np.testing.assert_allclose(x[24:], sampler.transform(mixtures))
+    made = sampler.model_.synthesize(sampler.scaler_.transform(mixtures))
+    expected = sampler.scaler_.inverse_transform(made)
+    np.testing.assert_allclose(
+        x[24:] / np.ptp(data[0], axis=0), expected / np.ptp(data[0], axis=0), atol=1e-5
+    )
+
+
+def test_labels_may_be_anything_that_sorts(data):
+    names = np.array(["sad", "joy", "fear"])
+    sampler = tiny(copies=1)
+    x, y = sampler.fit_resample(data[0], names[data[1]])
+    assert sampler.classes_.tolist() == sorted(names)
+    assert sorted(y[24:]) == sorted(names[data[1]])
+    np.testing.assert_array_equal(x[24:], sampler.sample(y[24:], sampler.seed_ + 2))
 
 
 def test_networks_see_the_training_set_and_its_mixtures_between_0_and_1(data, monkeypatch):

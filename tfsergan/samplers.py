@@ -203,7 +203,9 @@ class MixupGANSampler(GenerativeSampler):
             task, report: as of `GenerativeSampler`.
 
     Attributes:
-        mixed_: what the networks were trained on, scaled, see `tfsergan.augmentation.Mixed`.
+        model_: its `synthesize(x)` remakes scaled vectors x.
+        mixed_: what the networks were trained on, scaled: the training set, and below it mixtures.
+        epochs_, scaler_, classes_, seed_: as of `GenerativeSampler`.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -239,14 +241,11 @@ class MixupGANSampler(GenerativeSampler):
     discriminator_learning_rate: float = 1e-4
     beta_1: float = 0.5
 
-    def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        self.fit_model(X, y)
-        mixtures = Mixup(alpha=self.alpha, random_state=self.seed_ + 2).synthesize(X, y, labels)
-        return self.transform(mixtures)
-
-    def transform(self, X: np.ndarray) -> np.ndarray:
-        """What encoder and generator make of vectors (n, d), on the scale of X."""
-        return self.scaler_.inverse_transform(self.model_.synthesize(self.scaler_.transform(X)))
+    def sample(self, labels: np.ndarray, seed: int) -> np.ndarray:
+        x, shares = (part[: len(part) // (1 + self.mixed_copies)] for part in self.mixed_[:2])
+        y = self.classes_[shares.argmax(axis=1)]
+        mixtures = Mixup(alpha=self.alpha, random_state=seed).synthesize(x, y, labels)
+        return self.scaler_.inverse_transform(self.model_.synthesize(mixtures))
 
     def learn(self, x: np.ndarray, emotion: np.ndarray, folder: Path) -> tuple[keras.Model, int]:
         one_hot = np.eye(len(self.classes_), dtype=np.float32)[emotion]
