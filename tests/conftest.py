@@ -58,7 +58,36 @@ SAHU2018 = {
     **{"pretrain_updates": "6", "conditional.discriminator_units": "4", "vanilla.discriminator_units": "5"},
     **{"codes.units": "4", "codes.discriminator_units": "4", "codes.code_discriminator_units": "4"},
 }
-TINY = {"bao2019": BAO2019, "yi2019": YI2019, "li2020": LI2020, "sahu2017": SAHU2017, "sahu2018": SAHU2018}
+LATIF2020 = {
+    **{
+        "latent": "2",
+        "encoded": "3",
+        "encoder_units": "6,5",
+        "decoder_units": "5,6",
+        "discriminator_units": "6",
+    },
+    **{
+        "autoencoder.encoder_units": "6,5,4",
+        "autoencoder.decoder_units": "4,5,6",
+        "autoencoder.updates": "6",
+    },
+    **{"batch_size": "32", "pretrain_updates": "6", "updates": "9", "folds": "1", "repeats": "2"},
+    **{"mds.landmarks": "20", "mds.max_iter": "5", "svm.C": "1,10", "svm.gamma": "1"},
+    **{
+        f"{task}.{column}.{name}": value
+        for task in ("within", "cross")
+        for column in ("real", "syn", "both")
+        for name, value in (("units", "6"), ("updates", "4"), ("batch_size", "32"), ("learning_rate", "0.01"))
+    },
+}
+TINY = {
+    "bao2019": BAO2019,
+    "yi2019": YI2019,
+    "li2020": LI2020,
+    "sahu2017": SAHU2017,
+    "sahu2018": SAHU2018,
+    "latif2020": LATIF2020,
+}
 """What each paper's tiny run sets, as typed after --set."""
 
 
@@ -134,6 +163,8 @@ def make_corpora(paper: str = "bao2019") -> dict:
         x[:, 3] = 7.0  # a feature that does not vary
         cross = {"cross": make_corpus("far", seed=3, per_cell=2)} if paper == "sahu2018" else {}
         return {"labelled": changed(labelled, x=x), **cross}
+    if paper == "latif2020":
+        return {"labelled": make_corpus("lab", seed=1), "cross": make_corpus("far", seed=3, per_cell=2)}
     return {
         "labelled": make_corpus("lab", seed=1),
         "source": make_corpus("src", seed=2, per_cell=2, labelled=False),
@@ -291,6 +322,21 @@ def li2020_corpora() -> dict:
 def finished_li2020(tmp_path_factory):
     """A run of li2020 with every table measured; to be read, not changed."""
     return reproduce(make_run(tmp_path_factory.mktemp("finished_li2020") / "run", paper="li2020"))
+
+
+@pytest.fixture
+def latif2020_corpora() -> dict:
+    """A corpus by role of latif2020, of the same kind."""
+    return make_corpora("latif2020")
+
+
+@pytest.fixture(scope="session")
+def finished_latif2020(tmp_path_factory):
+    """A run of latif2020 with every table measured, and its classifiers; to be read, not changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        recorded = Classifiers(patch)
+        run = reproduce(make_run(tmp_path_factory.mktemp("finished_latif2020") / "run", paper="latif2020"))
+    return run, recorded
 
 
 @pytest.fixture

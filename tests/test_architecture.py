@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "augmentation": LIGHT,
     "samplers": LIGHT | {"augmentation", "methods", "optimizers", "training"},
     "quality": LIGHT,
+    "reductions": LIGHT,
     "export": LIGHT | {"training", "papers", "results"},
     "evaluation": LIGHT
     | {"classifiers", "corpora", "engine", "folds", "metrics", "papers", "results", "training"},

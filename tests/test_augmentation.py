@@ -1,4 +1,4 @@
-"""Duplication, noise and SMOTE behind imbalanced-learn's interface."""
+"""Duplication, noise, SMOTE and mixup behind imbalanced-learn's interface."""
 
 import numpy as np
 import pandas as pd
@@ -7,10 +7,10 @@ from imblearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
-from tfsergan.augmentation import SMOTE, AdditiveNoise, Duplication, rows_over_and_over
+from tfsergan.augmentation import SMOTE, AdditiveNoise, Duplication, Mixup, mixture, mixup, rows_over_and_over
 from tfsergan.errors import TfserganError
 
-AUGMENTERS = (Duplication(), AdditiveNoise(random_state=0), SMOTE(random_state=0))
+AUGMENTERS = (Duplication(), AdditiveNoise(random_state=0), SMOTE(random_state=0), Mixup(random_state=0))
 every = pytest.mark.parametrize("augmenter", AUGMENTERS, ids=lambda augmenter: type(augmenter).__name__)
 
 
@@ -57,7 +57,8 @@ def test_real_vectors_come_first_and_untouched(augmenter, data, copies):
 @pytest.mark.parametrize("copies", [None, 2])
 def test_synthetic_vectors_are_near_their_class(augmenter, data, copies):
     x, y = clone(augmenter).set_params(copies=copies).fit_resample(*data)
-    np.testing.assert_array_equal(np.rint(x.mean(axis=1) / 10).clip(0, 2), y)
+    if not isinstance(augmenter, Mixup):  # whose vectors lie on the way to any other class's
+        np.testing.assert_array_equal(np.rint(x.mean(axis=1) / 10).clip(0, 2), y)
 
 
 @every
@@ -101,6 +102,48 @@ def test_smote_lies_between_two_vectors_of_the_class(data):
     share = (x[12:][y[12:] == 2] - one) / (other - one)
     np.testing.assert_allclose(share, share[:, :1] * np.ones(3), atol=1e-9)
     assert ((share >= 0) & (share <= 1)).all()
+
+
+def test_mixup_by_hand():
+    """Equations 1 and 2."""
+    x, y = np.array([[1.0, 2.0], [5.0, -2.0], [0.0, 9.0]]), np.eye(3)
+    i, j, share = np.array([0, 2]), np.array([1, 2]), np.array([0.25, 0.6])
+    np.testing.assert_allclose(mixture(x, i, j, share), [[4.0, -1.0], [0.0, 9.0]])
+    np.testing.assert_allclose(mixture(y, i, j, share), [[0.25, 0.75, 0], [0, 0, 1]])
+
+
+def test_a_mixed_set_has_the_training_set_above_its_mixtures(data):
+    x, one_hot = data[0], np.eye(3)[data[1]]
+    mixed = mixup(x, one_hot, copies=50, alpha=0.5, seed=1)
+    assert (mixed.x.shape, mixed.y.shape, mixed.share.shape) == ((612, 3), (612, 3), (612,))
+    for found, expected in ((mixed.x[:12], x), (mixed.y[:12], one_hot), (mixed.share[:12], np.ones(12))):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(mixed.y.sum(axis=1), 1)
+    assert ((mixed.share >= 0) & (mixed.share <= 1)).all()
+    assert mixed.unmixed[:12].all() and not mixed.unmixed[12:].any()
+    # Vectors are three features about 10 times their class: a mixture's mean says what its label says.
+    np.testing.assert_allclose(mixed.x.mean(axis=1) / 10, mixed.y @ [0, 1, 2], atol=0.3)
+    assert mixed.share[12:].mean() == pytest.approx(0.5, abs=0.05)
+    assert mixed.share[12:].std() == pytest.approx(np.sqrt(0.125), abs=0.03)  # of Beta(0.5, 0.5)
+    for a, b in zip(mixed, mixup(x, one_hot, 50, 0.5, 1), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(mixup(x, one_hot, 0, 0.5, 1).x) == 12
+
+
+def test_the_smaller_alpha_the_nearer_to_one_of_the_two(data):
+    x, one_hot = data[0].astype(np.float32), np.eye(3, dtype=np.float32)[data[1]]
+    near, far = (mixup(x, one_hot, 50, alpha, 0) for alpha in (0.1, 10.0))
+    assert np.abs(near.share[12:] - 0.5).mean() > 0.4
+    assert np.abs(far.share[12:] - 0.5).mean() < 0.15
+    assert near.x.dtype == near.y.dtype == np.float32
+
+
+def test_mixtures_have_the_larger_share_of_their_label(data):
+    x, y = Mixup(copies=20, alpha=1.0, random_state=0).fit_resample(*data)
+    own = 10 * y[12:]
+    distance = np.abs(x[12:].mean(axis=1) - own)
+    assert (distance <= 0.5 * np.abs(own[:, None] - [0, 10, 20]).max(axis=1) + 2).all()
+    assert (distance > 3).any()
 
 
 def test_smote_is_imbalanced_learns(data):

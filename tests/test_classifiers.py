@@ -1,11 +1,14 @@
 """DNN and SVM behind fit and predict: they learn, and repeats are strangers that can be repeated."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn.svm import SVC
 
 from tfsergan import classifiers
-from tfsergan.classifiers import DNN, SVM
+from tfsergan.classifiers import DNN, SVM, searched_svm
+from tfsergan.errors import TfserganError
 
 
 def blobs(n: int = 90, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -190,3 +193,64 @@ def test_svm_keeps_its_support_vectors_alone():
     svm = SVM().fit(x, y)
     assert len(svm.vectors) == len(svm.model.support_) < len(x)
     np.testing.assert_array_equal(svm.predict(x), y)
+
+
+# ---- soft labels, a search ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_one_hot_shares_are_labels(own):
+    options = {"units": 6, "seeds": (1, 2), "epochs": 2, "learning_rate": 0.02}
+    x, y = own_sets() if own else blobs()
+    one, other = (DNN(**options).fit(x, labels) for labels in (y, np.eye(3, dtype=np.float32)[y]))
+    for a, b in zip(one.network.get_weights(), other.network.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_shares_are_learnt():
+    """Where a vector is of two classes by half, the outputs are even."""
+    x = np.ones((64, 3), np.float32)
+    dnn = DNN(units=8, seeds=(1,), dropout=0.0, learning_rate=0.02, batch_size=32, epochs=60)
+    dnn.fit(x, np.tile(np.float32([0.25, 0.75, 0.0]), (64, 1)))
+    logits = np.asarray(dnn.network(x[None, :1], training=False))[0, 0]
+    np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(), [0.25, 0.75, 0], atol=0.02)
+
+
+def test_a_search_finds_the_gamma_that_generalises():
+    """Rings: with gamma too small an SVM draws a line; C too small makes one class of all."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    y = (np.linalg.norm(x, axis=1) > 1.2).astype(int)
+    svm = searched_svm(x, y, np.arange(400) % 8, (1e-4, 10.0), (1e-6, 1.0), seed=0)
+    assert (svm.C, svm.gamma) == (10.0, 0.5)  # gamma is in units of 1 / D
+    assert np.mean(svm.fit(x[:300], y[:300]).predict(x[300:]) == y[300:]) > 0.95
+
+
+def test_a_search_needs_a_second_group():
+    x, y = blobs()
+    with pytest.raises(TfserganError, match="one speaker"):
+        searched_svm(x, y, np.zeros(len(x), int), (1.0,), (1.0,), seed=0)
+
+
+def test_speakers_of_the_validation_train_no_compared_svm(monkeypatch):
+    seen = []
+    monkeypatch.setattr(classifiers, "GridSearchCV", lambda model, grid, cv, **_: Search(cv, seen))
+    x, y = blobs()
+    groups = np.repeat(np.arange(9), 10)
+    searched_svm(x, y, groups, (1.0,), (1.0,), seed=3)
+    ((train, validation),) = seen
+    assert not set(groups[train]) & set(groups[validation])
+    assert len(set(groups[validation])) == 3
+
+
+class Search:
+    """Stands in for GridSearchCV and notes the split."""
+
+    best_params_: ClassVar[dict] = {}
+
+    def __init__(self, cv, seen):
+        self.cv, self.seen = cv, seen
+
+    def fit(self, x, y, groups):
+        self.seen.extend(self.cv.split(x, y, groups))
+        return self

@@ -13,6 +13,7 @@ from tfsergan import _toml, export, papers, training
 from tfsergan.errors import TfserganError, UsageError
 from tfsergan.evaluation import read_run
 from tfsergan.methods.bao2019 import emotion_cycle_gan
+from tfsergan.methods.latif2020 import mixup_gan
 from tfsergan.methods.yi2019 import adan
 
 LOAD = """
@@ -287,3 +288,49 @@ def test_a_decoder_map_survives_its_file(tmp_path):
     outputs = np.array([[10.0, 20.0]])  # of c and a
     raw = outputs[:, found["position"]] * found["scale"] + found["offset"]
     np.testing.assert_allclose(raw, [[1e4 + 0.02, 7.0, 20.5]], rtol=1e-6)
+
+
+# ---- encoder and generator of latif2020 ----------------------------------------------------------------------
+
+RECODE = """
+import sys
+import numpy as np, tensorflow as tf
+recode = tf.saved_model.load(sys.argv[1]).signatures["recode"]
+made = recode(features=tf.constant(np.load(sys.argv[2])))
+np.savez(sys.argv[3], **{name: value.numpy() for name, value in made.items()})
+assert "tfsergan" not in sys.modules
+"""
+
+
+def test_a_fresh_process_recodes_as_the_gan_does(tmp_path, finished_latif2020, latif2020_corpora):
+    from tfsergan.reproductions import latif2020
+
+    run, corpus = finished_latif2020[0], latif2020_corpora["labelled"]
+    to = latif2020.export_generators(
+        run.folder, read_run(run.folder), tmp_path / "out", "session1", "latent3-1"
+    )
+    np.save(tmp_path / "x.npy", corpus.x)
+    arguments = [str(to), str(tmp_path / "x.npy"), str(tmp_path / "made.npz")]
+    done = subprocess.run(
+        [sys.executable, "-c", RECODE, *arguments], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = np.load(tmp_path / "made.npz")
+
+    scaler = MinMaxScaler().fit(corpus.x[corpus.session != "session1"].astype(np.float64))
+    gan = mixup_gan(run.settings, 12, 3, seed=99)
+    training.load_weights(gan, run.folder / "models" / "session1" / "latent3-1")
+    scaled = scaler.transform(corpus.x).astype(np.float32)
+    np.testing.assert_allclose(found["encoded"], gan.encode(scaled), rtol=1e-3, atol=1e-4)
+    scale = np.ptp(corpus.x, axis=0)
+    raw = scaler.inverse_transform(gan.synthesize(scaled).astype(np.float64))
+    np.testing.assert_allclose(found["features"] / scale, raw / scale, rtol=1e-3, atol=1e-4)
+
+    card = _toml.loads((to / "card.toml").read_text(encoding="utf-8"))
+    assert (card["signature"], card["fold"], card["setting"]) == ("recode", "session1", "latent3-1")
+    assert card["corpora"] == {"labelled": "lab, 72 utterances"}
+    assert 'made["encoded"]  # (n, 3)' in (to / "README.md").read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match=r"--setting latent9-0: .*latent2-0, latent2-1"):
+        latif2020.export_generators(
+            run.folder, read_run(run.folder), tmp_path / "no", "session1", "latent9-0"
+        )

@@ -69,3 +69,25 @@ def test_entropy_by_hand():
     np.testing.assert_allclose(losses.entropy(np.log(p).astype(np.float32) + 3), expected, rtol=1e-5)
     np.testing.assert_allclose(losses.entropy(np.zeros((4, 8), np.float32)), np.log(8), rtol=1e-6)
     np.testing.assert_allclose(losses.entropy(np.array([[1e4, 0.0]], np.float32)), 0, atol=1e-6)
+
+
+def test_weights_choose_vectors():
+    z = np.array([[0.0], [2.0], [-1.0]], np.float32)
+    chosen = np.array([[1.0], [0.0], [1.0]], np.float32)
+    expected = -(log_sigmoid(0) + log_sigmoid(-1)) / 2
+    np.testing.assert_allclose(losses.adversarial(z, 1.0, chosen), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        losses.adversarial(z, 1.0, np.ones_like(z)), losses.adversarial(z, 1.0), rtol=1e-6
+    )
+    assert losses.adversarial(z, 1.0, np.zeros_like(z)) == 0
+    np.testing.assert_allclose(losses.weighted_mean(z, chosen), -0.5)
+
+
+def test_classification_with_shares_of_classes():
+    logits = np.log(np.array([[[1.0, 2.0, 1.0], [6.0, 1.0, 1.0]]], np.float32))
+    shares = np.array([[[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]]], np.float32)
+    expected = -(0.25 * math.log(1 / 4) + 0.75 * math.log(1 / 2) + math.log(1 / 8)) / 2
+    np.testing.assert_allclose(losses.classification(logits, shares), [expected], rtol=1e-6)
+    one_hot = np.eye(3, dtype=np.float32)[[[1, 0]]]
+    by_number = losses.classification(logits, np.array([[1, 0]]))
+    np.testing.assert_array_equal(losses.classification(logits, one_hot), by_number)

@@ -235,3 +235,12 @@ def test_a_gaussian_mixture_draws_around_its_means(dimensions):
     np.testing.assert_allclose(mixture(np.array([1, 3]), noise), means[[1, 3]] + 0.5, atol=1e-6)
     again = GaussianMixture.from_config(mixture.get_config())
     np.testing.assert_array_equal(again(y), first)
+
+
+def test_a_share_of_dropout_for_each_hidden_layer():
+    model = mlp(5, (6, 7), 2, seed=1, dropout=(0.5, 0.0))
+    assert [layer.name for layer in model.layers[1:4]] == ["dense_1", "leaky_relu_1", "dropout_1"]
+    assert "dropout_2" not in [layer.name for layer in model.layers]
+    same, alike = mlp(5, (6, 7), 2, seed=1, dropout=0.5), mlp(5, (6, 7), 2, seed=1, dropout=(0.5, 0.5))
+    x = np.ones((3, 5), np.float32)
+    np.testing.assert_array_equal(same(x, training=True), alike(x, training=True))

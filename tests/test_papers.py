@@ -65,7 +65,7 @@ def paper() -> papers.Paper:
 # ---- bao2019 says what the paper says -------------------------------------------------------------------------
 
 SOURCES = re.compile(
-    r"(as quoted by \w+ \d{4}, )?sec\. (\d(\.\d)?|[IV]+(-[A-D])?)|table \d|authors' code|assumed|"
+    r"(as quoted by \w+ \d{4}, )?sec\. (\d(\.\d){0,2}|[IV]+(-[A-D])?)|table \d|authors' code|assumed|"
     r"(quick|compact) schedule"
 )
 
@@ -178,6 +178,74 @@ def test_further_feature_sets_follow_a_hyperparameter():
     place = paper.table(2).place("DAT model", "WA, Δ")
     assert (place.column, place.metric, place.minus) == ("test", "wa", "val")
     assert paper.table(3).place("DAT model", "min").over_folds == "min"
+
+
+# ---- latif2020 says what the paper says -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def latif2020() -> papers.Paper:
+    return papers.load("latif2020")
+
+
+def test_the_paper_schedule_of_latif2020_is_the_printed_one(latif2020):
+    """Sec. 4.3, 5.1 and 5.2, typed from the paper."""
+    s = latif2020.settings("paper")
+    assert (s.encoder_units, s.decoder_units, s.discriminator_units) == (
+        (1000, 500),
+        (500, 1000),
+        (1000, 1000),
+    )
+    assert (s.dropout, s.latent, s.encoded, s.repeats, s.folds) == (0.5, 2, 25, 5, 0)
+    names = ("units", "hidden_layers", "dropout", "learning_rate")
+    published = {
+        "within.real": (400, 2, 0.5, 1e-5),
+        "within.syn": (400, 2, 0.5, 1e-5),
+        "within.both": (1000, 2, 0.5, 1e-5),
+        **{f"cross.{key}": (400, 2, 0.8, 1e-5) for key in ("real", "syn", "both")},
+    }
+    for group, values in published.items():
+        assert tuple(s.group(group)[name] for name in names) == values, group
+    assert len(s["autoencoder.encoder_units"]) == len(s["autoencoder.decoder_units"]) == 3
+    assert not any(s[name] for name in s if name.endswith("updates"))
+
+
+def test_reported_scores_of_latif2020_are_the_papers(latif2020):
+    """Tables 1 to 3, typed from the paper; what it quotes from Bao et al. is what they print."""
+    columns = ("Real", "Syn.", "Real+Syn.")
+    ours = {
+        1: [(60.51, 0.57), (45.75, 0.81), (61.05, 0.68)],
+        3: [(46.0, 0.57), (42.15, 1.12), (46.60, 0.45)],
+    }
+    bao = papers.load("bao2019")
+    for number, scores in ours.items():
+        table, theirs = latif2020.table(number), bao.table({1: 2, 3: 3}[number])
+        assert table.quoted == ("Sahu et al. 2018", "Bao et al. 2019")
+        for column, score in zip(columns, scores, strict=True):
+            assert table.reported["Mixup GAN", column] == score
+            for row, other in (("Sahu et al. 2018", "Sahu et al. 2018"), ("Bao et al. 2019", "lambda_cls=2")):
+                assert table.reported[row, column] == theirs.reported[other, column]
+    second = latif2020.table(2)
+    assert [second.reported[row, "UAR"][0] for row in second.rows] == [
+        58.5,
+        57.7,
+        57.8,
+        58.9,
+        58.3,
+        58.5,
+        59.6,
+    ]
+    assert not latif2020.table(4).reported and not latif2020.table(5).reported
+
+
+def test_tables_of_latif2020_need_their_corpora_alone(latif2020):
+    assert [latif2020.needed([number]) for number in (1, 2, 3, 4, 5)] == [
+        *[["labelled"]] * 2,
+        ["labelled", "cross"],
+        *[["labelled"]] * 2,
+    ]
+    assert latif2020.roles["labelled"].rule("iemocap") == "four_class_merged"  # 5531
+    assert latif2020.roles["cross"].rule("emodb") == "four_class"
 
 
 # ---- yi2019 says what the paper says --------------------------------------------------------------------------

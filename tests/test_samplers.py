@@ -196,7 +196,7 @@ def test_in_a_pipeline_with_an_svm(data):
     [
         *[(name, 0) for name in ("latent", "discriminator_updates", "batch_size", "epochs", "copies")],
         *[("learning_rate", 0.0), ("epsilon", 0), ("beta_1", 1.0), ("leaky_relu_slope", 2), ("updates", -1)],
-        *[("activation", "relu6"), ("scaling", "min-max"), ("generator_loss", "equation 7")],
+        *[("activation", "relu6"), ("scaling", "unit length"), ("generator_loss", "equation 7")],
         *[("precision", "float16"), ("stop_after", -1), ("stop_within", 0.6), ("report", None), ("task", 3)],
         *[("autoencoder_units", 800), ("other_units", "100"), ("folder", 3), ("log_dir", 3)],
     ],

@@ -1,4 +1,4 @@
-"""Over-samplers with imbalanced-learn's interface: duplication, additive noise, SMOTE, and the base of our own.
+"""Over-samplers with imbalanced-learn's interface: duplication, additive noise, SMOTE, mixup, and the base of our own.
 
 An augmenter adds synthetic vectors to a training set. With `copies` it adds that many sets, each as large as the
 training set and with its class proportions, as the papers do; without, it balances the classes as
@@ -8,7 +8,7 @@ training set and with its class proportions, as the papers do; without, it balan
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import imblearn.over_sampling
 import numpy as np
@@ -120,6 +120,72 @@ class SMOTE(Augmenter):
         arranged = np.empty_like(vectors)
         arranged[order] = vectors[np.argsort(classes, kind="stable")]
         return arranged
+
+
+class Mixed(NamedTuple):
+    """A training set extended by mixup.
+
+    Args:
+        x: (m, d) vectors.
+        y: (m, k) share of each class.
+        share: (m,) lambda of equation 1; 1 for the vectors of the training set themselves.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    share: np.ndarray
+
+    @property
+    def unmixed(self) -> np.ndarray:
+        """(m,) bool: lambda is 0 or 1."""
+        return np.isin(self.share, (0, 1))
+
+
+def mixup(x: np.ndarray, y: np.ndarray, copies: int, alpha: float, seed: int) -> Mixed:
+    """A training set and, below it, sets of mixtures of two of its vectors and of their labels.
+
+    Zhang et al. 2017, "mixup: beyond empirical risk minimization"; Latif et al. 2020, equations 1 and 2:
+    lambda a_i + (1 - lambda) a_j, where a is x or y, i and j are drawn at random and lambda from a beta distribution.
+
+    Args:
+        x: (n, d) training vectors.
+        y: (n, k) share of each class, one-hot as a rule.
+        copies: sets of n mixtures.
+        alpha: of the distribution of lambda, Beta(alpha, alpha): the smaller, the nearer to one of the two.
+        seed: of all that is drawn.
+    """
+    rng, n = np.random.default_rng(seed), len(x)
+    i, j = (np.concatenate([np.arange(n), rng.integers(n, size=copies * n)]) for _ in range(2))
+    share = np.concatenate([np.ones(n), rng.beta(alpha, alpha, copies * n)]).astype(x.dtype)
+    return Mixed(*(mixture(a, i, j, share) for a in (x, y)), share)
+
+
+def mixture(a: np.ndarray, i: np.ndarray, j: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Rows share a_i + (1 - share) a_j (m, d) of an array (n, d), for rows i and j (m,)."""
+    return share[:, None] * a[i] + (1 - share[:, None]) * a[j]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Mixup(Augmenter):
+    """Mixtures of a vector of the class and any other, the class's own with the larger share (see `mixup`).
+
+    Args:
+        alpha: of the distribution of the share, Beta(alpha, alpha).
+        sampling_strategy, copies, random_state: as of `Augmenter`.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **Augmenter._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    alpha: float = 0.2
+
+    def synthesize(self, X: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        rng = check_random_state(self.random_state)
+        share = rng.beta(self.alpha, self.alpha, len(labels))
+        others = rng.randint(len(X), size=len(labels))
+        return mixture(X, rows_over_and_over(y, labels), others, np.maximum(share, 1 - share))
 
 
 def counted(labels: np.ndarray) -> dict:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.model_selection import GridSearchCV, GroupShuffleSplit
 from sklearn.svm import SVC
 
 from tfsergan import losses
@@ -59,20 +60,21 @@ class DNN:
         task: str = "classifier",
         report: Report = silent,
     ) -> "DNN":
-        """Trains on vectors with labels in 0 .. classes - 1.
+        """Trains on vectors with labels in 0 .. classes - 1, or with shares of classes.
 
         Args:
             x: (n, D), or (repeats, n, D) where every repeat has vectors of its own.
-            y: (n,), or (repeats, n) where x has repeats.
+            y: (n,), or (repeats, n) where x has repeats; or, floating, (n, classes) or (repeats, n, classes) shares.
             keep_best_on: vectors (m, D) and labels (m,); of each repeat the weights after the epoch with the best
                 accuracy on these are kept, the first of equals. None keeps the last epoch's.
             task: name in progress and errors.
             report: told after each epoch.
         """
+        soft = np.issubdtype(y.dtype, np.floating)
         self.network = parallel_mlp(
             x.shape[-1],
             [self.units] * self.hidden_layers,
-            int(np.max(y)) + 1,
+            y.shape[-1] if soft else int(np.max(y)) + 1,
             seeds=self.seeds,
             dropout=self.dropout,
             hidden=self.activation,
@@ -81,8 +83,8 @@ class DNN:
         )
         optimizer = FusedAdam(self.learning_rate)
         optimizer.build(self.network.trainable_variables)
-        y = np.broadcast_to(y, x.shape[:-1])
-        x, y = tf.constant(x, tf.float32), tf.constant(y, tf.int32)
+        y = np.broadcast_to(y, x.shape[:-1] + y.shape[-1:] * soft)
+        x, y = tf.constant(x, tf.float32), tf.constant(y, tf.float32 if soft else tf.int32)
         run_epoch = self._epoch_function(optimizer)
         epochs = self.epochs_of(x.shape[-2])
         best = Best(self, *keep_best_on) if keep_best_on else None
@@ -119,9 +121,7 @@ class DNN:
         kernels = [v for v in self.network.trainable_variables if v.path.endswith("kernel")]
 
         def step(x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor) -> None:
-            gather = functools.partial(
-                tf.gather, batch_dims=len(y.shape) - 1
-            )  # 1 where each repeat has its own
+            gather = functools.partial(tf.gather, batch_dims=len(x.shape) - 2)  # 1: each repeat has its own
             with tf.GradientTape() as tape:
                 logits = self.network(gather(x, rows), training=True)  # (R, B, classes)
                 loss = tf.reduce_sum(losses.classification(logits, gather(y, rows)))
@@ -204,3 +204,28 @@ class SVM:
         gram = np.zeros((len(x), self.model.shape_fit_[0]))
         gram[:, self.model.support_] = rbf_kernel(x, self.vectors, gamma=self.width)
         return self.model.predict(gram)
+
+
+def searched_svm(
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray, C: Sequence[float], gamma: Sequence[float], seed: int
+) -> SVM:
+    """An SVM, not trained yet, with the C and gamma that are best by UAR on a quarter of the groups.
+
+    Args:
+        x: (n, D) training vectors.
+        y: (n,) their labels.
+        groups: (n,) such as their speakers: those of the quarter train none of the SVMs that are compared.
+        C, gamma: what is tried, every pair; gamma in units of 1 / D.
+        seed: of the choice of groups.
+
+    Raises:
+        TfserganError: a single group, which leaves nothing to validate on.
+    """
+    if len(set(groups.tolist())) < 2:
+        raise TfserganError(
+            "The training utterances are of one speaker, and validation needs another: take a larger corpus."
+        )
+    grid = {"C": [float(c) for c in C], "gamma": [float(g) / x.shape[1] for g in gamma]}
+    split = GroupShuffleSplit(1, test_size=0.25, random_state=seed)
+    search = GridSearchCV(SVC(cache_size=1000), grid, scoring="balanced_accuracy", cv=split, refit=False)
+    return SVM(**search.fit(x, y, groups=groups).best_params_)

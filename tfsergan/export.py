@@ -243,6 +243,27 @@ def raw_map(
     )
 
 
+class Recode(keras.Model):
+    """Raw features (n, D) to their encoding and to what the generator makes of it, raw; the scaler inside.
+
+    Args:
+        gan: has `encoder_E` and `generator_G`, see `tfsergan.methods.latif2020`.
+        scalers: as of `load_scalers`; scaled = raw * scale + offset, by the target's.
+    """
+
+    def __init__(self, gan: keras.Model, scalers: Mapping[str, Any]):
+        super().__init__()
+        self.gan = gan
+        self.target = scalers["target"]
+        self.built = True
+
+    def call(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
+        scaled = features * self.target["scale"] + self.target["offset"]
+        encoded = self.gan.encoder_E(scaled, training=False)
+        made = self.gan.generator_G(encoded, training=False)
+        return {"encoded": encoded, "features": (made - self.target["offset"]) / self.target["scale"]}
+
+
 def save_decoder_map(
     folder: Path,
     constant: Mapping[str, float],
@@ -362,6 +383,31 @@ def export_embedding(
         f'found["emotion"]  # (1, {len(card["classes"])}), probabilities: {", ".join(card["classes"])}',
     ]
     return export_model(Embed(model, frame_map), "embed", signature, usage, to, card)
+
+
+def export_autoencoder(
+    gan: keras.Model, scalers: Mapping[str, Any], to: Path, card: Mapping[str, Any]
+) -> Path:
+    """Writes encoder and generator of a mixup GAN as a SavedModel with the signature `recode`.
+
+    Args:
+        gan: trained.
+        scalers: as of `load_scalers`.
+        to, card: as of `export_generators`.
+
+    Raises:
+        TfserganError: the folder is in use, or can't be written.
+    """
+    card = {**card, "classes": scalers["classes"], "features": scalers["features"]}
+    size, latent = len(scalers["features"]), gan.encoder_E.output_shape[-1]
+    usage = [
+        f"# x: (n, {size}) float32, raw, in the order of `features` in card.toml",
+        "made = recode(features=x)",
+        f'made["encoded"]  # (n, {latent})',
+        f'made["features"]  # (n, {size}), raw: a synthetic vector of each, of the same emotion',
+    ]
+    signature = [tf.TensorSpec((None, size), tf.float32, name="features")]
+    return export_model(Recode(gan, scalers), "recode", signature, usage, to, card)
 
 
 def export_model(

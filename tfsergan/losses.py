@@ -7,7 +7,19 @@ a problem; without one the loss is a scalar. `...` in the shapes is that axis, o
 from keras import ops
 
 
-def adversarial(logits, label: float):
+def weighted_mean(values, weights):
+    """The mean of some of a batch's values; 0 where no weight is left.
+
+    Args:
+        values, weights: (..., B, 1).
+
+    Returns: (...).
+    """
+    total = ops.sum(weights, axis=(-2, -1))
+    return ops.sum(weights * values, axis=(-2, -1)) / ops.maximum(total, 1e-7)
+
+
+def adversarial(logits, label: float, weights=None):
     """Binary cross-entropy of a discriminator's logits against one label for all of them.
 
     -[label * log D(x) + (1 - label) * log(1 - D(x))] with D = sigmoid(logits); Goodfellow et al. 2014, with
@@ -16,11 +28,13 @@ def adversarial(logits, label: float):
     Args:
         logits: (..., B, 1).
         label: in [0, 1].
+        weights: (..., B, 1) of the vectors; alike if None.
 
     Returns: (...).
     """
     # softplus(z) - label * z, the form that stays finite for large |z|.
-    return ops.mean(ops.softplus(logits) - label * logits, axis=(-2, -1))
+    loss = ops.softplus(logits) - label * logits
+    return ops.mean(loss, axis=(-2, -1)) if weights is None else weighted_mean(loss, weights)
 
 
 def reconstruction(x, back):
@@ -51,10 +65,11 @@ def classification(logits, labels):
 
     Args:
         logits: (..., B, classes).
-        labels: (..., B) integers.
+        labels: (..., B) integers, or (..., B, classes) shares of each class, as mixup makes them.
 
     Returns: (...).
     """
     log_probabilities = ops.log_softmax(logits, axis=-1)
-    one_hot = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    return -ops.mean(ops.sum(one_hot * log_probabilities, axis=-1), axis=-1)
+    if len(labels.shape) < len(logits.shape):
+        labels = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return -ops.mean(ops.sum(labels * log_probabilities, axis=-1), axis=-1)

@@ -256,7 +256,7 @@ def mlp(
     outputs: int,
     *,
     seed: int,
-    dropout: float = 0.0,
+    dropout: float | Sequence[float] = 0.0,
     hidden: str = "leaky_relu",
     leaky_relu_slope: float = 0.2,
     final: str = "linear",
@@ -266,18 +266,20 @@ def mlp(
     """One multilayer perceptron: (batch, inputs) to (batch, outputs) float32, with dropout.
 
     Args:
+        dropout: as of `parallel_mlp`, or a share for each hidden layer.
         final: the activation of the output layer.
         precision: "float32", or "mixed_bfloat16" for matrix products in that type; weights stay float32.
-        inputs, units, outputs, seed, dropout, hidden, leaky_relu_slope, name: as of `parallel_mlp`, with one seed.
+        inputs, units, outputs, seed, hidden, leaky_relu_slope, name: as of `parallel_mlp`, with one seed.
     """
+    rates = np.broadcast_to(dropout, len(units)).tolist()
     layer_seeds = np.random.SeedSequence(int(seed)).generate_state(2 * len(units) + 1)
     x = vectors = keras.Input((int(inputs),))  # (B, D)
     for i, width in enumerate(map(int, units)):  # Keras refuses numpy's integers
         glorot = keras.initializers.GlorotUniform(int(layer_seeds[2 * i]))
         x = keras.layers.Dense(width, kernel_initializer=glorot, dtype=precision, name=f"dense_{i + 1}")(x)
         x = activation(hidden, leaky_relu_slope, i + 1, dtype=precision)(x)
-        if dropout:
-            rate = {"rate": dropout, "seed": int(layer_seeds[2 * i + 1])}
+        if rates[i]:
+            rate = {"rate": rates[i], "seed": int(layer_seeds[2 * i + 1])}
             x = keras.layers.Dropout(**rate, dtype=precision, name=f"dropout_{i + 1}")(x)
     glorot = keras.initializers.GlorotUniform(int(layer_seeds[-1]))
     x = keras.layers.Dense(int(outputs), kernel_initializer=glorot, dtype=precision, name="output")(x)

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from tfsergan import training
-from tfsergan.augmentation import Augmenter
+from tfsergan.augmentation import Augmenter, Mixup, mixup
+from tfsergan.methods.latif2020 import autoencoder, mixup_gan
 from tfsergan.methods.sahu2017 import AAE, aae
 from tfsergan.methods.sahu2018 import ConditionalGAN, VanillaGAN, gan, pretrained
 from tfsergan.methods.yi2019 import INVERTED, SATURATING, adan
@@ -25,8 +26,9 @@ SCALINGS: dict[str, Callable] = {
     "none": FunctionTransformer,
     "z-norm": StandardScaler,
     "largest magnitude": MaxAbsScaler,
+    "min-max": MinMaxScaler,
 }
-"""What the networks see: the vectors as they are, z-normed, or divided by each feature's largest magnitude."""
+"""What the networks see: the vectors as they are, z-normed, divided by each feature's largest magnitude, or in [0, 1]."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -95,27 +97,19 @@ class GenerativeSampler(Augmenter):
         raise NotImplementedError
 
     def train(
-        self,
-        model: keras.Model,
-        batches: training.Batches,
-        folder: Path,
-        *,
-        stage: str = "",
-        epochs: int | None = None,
-        updates: int | None = None,
-        **options: Any,
+        self, model: keras.Model, batches: training.Batches, folder: Path, *, stage: str = "", **options: Any
     ) -> int:
         """Trains one stage; returns its epochs.
 
         Args:
             model, batches: what to train, and on what.
             folder: of the method.
-            stage: a stage before the last: its folder in the method's, and its name; empty for the last.
-            epochs, updates: its own, where they are not the sampler's.
+            stage: the name of a stage before the last, and of its folder in the method's; it takes as long as
+                `pretrain_epochs` and `pretrain_updates` say. Empty for the last.
             options: further ones of `training.train`.
         """
-        epochs = self.epochs if epochs is None else epochs
-        updates = self.updates if updates is None else updates
+        prefix = "pretrain_" if stage else ""
+        epochs, updates = (getattr(self, prefix + name) for name in ("epochs", "updates"))
         task = self.task or type(self).__name__.removesuffix("Sampler")
         return training.train(
             model,
@@ -313,9 +307,7 @@ class VanillaGANSampler(AAESampler):
         if self.pretrain_epochs or self.pretrain_updates:
             self.autoencoder_ = pretrained(self.get_params(), *size, self.kind)
             self.compile_autoencoder(self.autoencoder_)
-            length = {"epochs": self.pretrain_epochs, "updates": self.pretrain_updates}
-            batches = self.batches(x, emotion, 1)
-            self.train(self.autoencoder_, batches, folder, stage="autoencoder", **length)
+            self.train(self.autoencoder_, self.batches(x, emotion, 1), folder, stage="autoencoder")
             model.start_from(self.autoencoder_)
         model.compile(
             self.optimizer(self.gan_learning_rate),
@@ -336,3 +328,88 @@ class ConditionalGANSampler(VanillaGANSampler):
     generator_updates: int = 2
 
     kind: ClassVar[type[VanillaGAN]] = ConditionalGAN
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class MixupGANSampler(GenerativeSampler):
+    """Mixup-augmented GAN (Latif et al. 2020); units, latent size and dropout are what the paper prints.
+
+    A synthetic vector is what encoder and generator make of a training vector or of a mixture of two, of which the
+    label's own class has the larger share.
+
+    Args:
+        latent: dimension of the encoded vectors.
+        encoder_units, decoder_units, discriminator_units: hidden layers.
+        dropout: after the first hidden layer of encoder and generator, in training.
+        leaky_relu_slope: of the hidden layers' activation.
+        mixed_copies: sets of mixtures that training adds to the training set.
+        alpha: of the distribution of mixup's lambda.
+        pretrain_epochs, pretrain_updates: of the autoencoder alone, as `epochs` and `updates`.
+        learning_rate: of the autoencoder's Adam.
+        generator_learning_rate, discriminator_learning_rate: of theirs.
+        beta_1: of the generator's and the discriminator's.
+        sampling_strategy, copies, random_state, scaling, batch_size, epochs, updates, precision, folder, log_dir,
+            task, report: as of `GenerativeSampler`.
+
+    Attributes:
+        model_: its `synthesize(x)` remakes scaled vectors x.
+        mixed_: what the networks were trained on, scaled: the training set, and below it mixtures.
+        epochs_, scaler_, classes_, seed_: as of `GenerativeSampler`.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **GenerativeSampler._parameter_constraints,
+        **{name: [Interval(Integral, 1, None, closed="left")] for name in ("latent", "pretrain_epochs")},
+        **{
+            name: [Interval(Integral, 0, None, closed="left")]
+            for name in ("mixed_copies", "pretrain_updates")
+        },
+        **{name: ["array-like"] for name in ("encoder_units", "decoder_units", "discriminator_units")},
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "leaky_relu_slope": [Interval(Real, 0, 1, closed="both")],
+        **{
+            name: [Interval(Real, 0, None, closed="neither")]
+            for name in ("alpha", "learning_rate", "generator_learning_rate", "discriminator_learning_rate")
+        },
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    scaling: str = "min-max"
+    latent: int = 2
+    encoder_units: Sequence[int] = (1000, 500)
+    decoder_units: Sequence[int] = (500, 1000)
+    discriminator_units: Sequence[int] = (1000, 1000)
+    dropout: float = 0.5
+    leaky_relu_slope: float = 0.2
+    mixed_copies: int = 1
+    alpha: float = 0.2
+    pretrain_epochs: int = 100
+    pretrain_updates: int = 0
+    learning_rate: float = 1e-4
+    generator_learning_rate: float = 1e-4
+    discriminator_learning_rate: float = 1e-4
+    beta_1: float = 0.5
+
+    def sample(self, labels: np.ndarray, seed: int) -> np.ndarray:
+        x, shares = (part[: len(part) // (1 + self.mixed_copies)] for part in self.mixed_[:2])
+        y = self.classes_[shares.argmax(axis=1)]
+        mixtures = Mixup(alpha=self.alpha, random_state=seed).synthesize(x, y, labels)
+        return self.scaler_.inverse_transform(self.model_.synthesize(mixtures))
+
+    def learn(self, x: np.ndarray, emotion: np.ndarray, folder: Path) -> tuple[keras.Model, int]:
+        one_hot = np.eye(len(self.classes_), dtype=np.float32)[emotion]
+        self.mixed_ = mixup(x, one_hot, self.mixed_copies, self.alpha, self.seed_ + 1)
+        shape = (x.shape[1], self.latent, self.seed_)
+        model = mixup_gan(self.get_params(), *shape)
+        batches = training.Labelled(self.mixed_.x, self.mixed_.unmixed, self.batch_size, self.seed_ + 1)
+        if not training.finished(folder):
+            before = autoencoder(self.get_params(), *shape)
+            before.compile(FusedAdam(self.learning_rate))
+            self.train(before, batches, folder, stage="pretraining")
+            model.start_from(before)
+        model.compile(
+            FusedAdam(self.learning_rate),
+            FusedAdam(self.generator_learning_rate, beta_1=self.beta_1),
+            FusedAdam(self.discriminator_learning_rate, beta_1=self.beta_1),
+        )
+        return model, self.train(model, batches, folder)
