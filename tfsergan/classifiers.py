@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 import tensorflow as tf
+from imblearn.over_sampling import RandomOverSampler
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC
 
@@ -20,6 +21,12 @@ from tfsergan.progress import Report, silent
 GRAM_LIMIT = 6 * 2**30  # bytes of a kernel matrix: some 28 000 vectors
 
 
+def balanced_rows(y: np.ndarray, seed: int) -> np.ndarray:
+    """Row numbers of labels y (n,): all of them, and more of the smaller classes at random, for classes of one size."""
+    rows = np.arange(len(y))[:, None]
+    return RandomOverSampler(random_state=seed).fit_resample(rows, y)[0][:, 0]
+
+
 @dataclass
 class DNN:
     """A feed-forward classifier, repeated from several seeds that train side by side along a leading axis.
@@ -28,15 +35,15 @@ class DNN:
     No repeat sees another; they share one seed of dropout, the first.
 
     Args:
-        units: neurons of each hidden layer.
+        units: neurons of each hidden layer, or one number a layer, which then overrules `hidden_layers`.
         seeds: one integer a repeat.
         hidden_layers, dropout, learning_rate, batch_size, epochs: as named.
         updates: train for the epochs that come nearest to so many updates instead; 0 for `epochs`.
-        activation, leaky_relu_slope, batch_norm: as of `networks.parallel_mlp`.
+        activation, leaky_relu_slope, batch_norm, precision: as of `networks.parallel_mlp`.
         l2: weight of the squared kernels in the loss.
     """
 
-    units: int
+    units: int | Sequence[int]
     seeds: Sequence[int]
     hidden_layers: int = 2
     dropout: float = 0.2
@@ -47,6 +54,7 @@ class DNN:
     activation: str = "leaky_relu"
     leaky_relu_slope: float = 0.2
     batch_norm: bool = False
+    precision: str = "float32"
     l2: float = 0.0
     network: keras.Model | None = field(default=None, init=False, repr=False)
 
@@ -55,6 +63,7 @@ class DNN:
         x: np.ndarray,
         y: np.ndarray,
         *,
+        rows: np.ndarray | None = None,
         keep_best_on: tuple[np.ndarray, np.ndarray] | None = None,
         task: str = "classifier",
         report: Report = silent,
@@ -64,6 +73,8 @@ class DNN:
         Args:
             x: (n, D), or (repeats, n, D) where every repeat has vectors of its own.
             y: (n,), or (repeats, n) where x has repeats.
+            rows: (repeats, m) row numbers, some of them several times, that make an epoch of each repeat, such as
+                `balanced_rows`; all of them once by default.
             keep_best_on: vectors (m, D) and labels (m,); of each repeat the weights after the epoch with the best
                 accuracy on these are kept, the first of equals. None keeps the last epoch's.
             task: name in progress and errors.
@@ -71,19 +82,24 @@ class DNN:
         """
         self.network = parallel_mlp(
             x.shape[-1],
-            [self.units] * self.hidden_layers,
+            self.widths,
             int(np.max(y)) + 1,
             seeds=self.seeds,
             dropout=self.dropout,
             hidden=self.activation,
             leaky_relu_slope=self.leaky_relu_slope,
             batch_norm=self.batch_norm,
+            precision=self.precision,
         )
         optimizer = FusedAdam(self.learning_rate)
         optimizer.build(self.network.trainable_variables)
         y = np.broadcast_to(y, x.shape[:-1])
-        run_epoch = self._epoch_function(optimizer, tf.constant(x, tf.float32), tf.constant(y, tf.int32))
-        epochs = self.epochs_of(x.shape[-2])
+        if rows is None:
+            rows = np.broadcast_to(np.arange(x.shape[-2]), (len(self.seeds), x.shape[-2]))
+        run_epoch = self._epoch_function(
+            optimizer, tf.constant(x, tf.float32), tf.constant(y, tf.int32), tf.constant(rows, tf.int32)
+        )
+        epochs = self.epochs_of(rows.shape[1])
         best = Best(self, *keep_best_on) if keep_best_on else None
         for epoch in range(epochs):
             run_epoch(tf.constant(epoch))
@@ -98,6 +114,11 @@ class DNN:
             )
         return self
 
+    @property
+    def widths(self) -> list[int]:
+        """Neurons of each hidden layer."""
+        return [self.units] * self.hidden_layers if isinstance(self.units, int) else list(self.units)
+
     def epochs_of(self, vectors: int) -> int:
         """Passes over so many vectors."""
         updates_an_epoch = math.ceil(vectors / self.batch_size)
@@ -107,12 +128,14 @@ class DNN:
         """Work of training all repeats on so many vectors: a forward and two backward passes."""
         if not vectors:
             return 0.0
-        weights = multiply_adds(features, [self.units] * self.hidden_layers, classes)
+        weights = multiply_adds(features, self.widths, classes)
         return 3.0 * vectors * self.epochs_of(vectors) * len(self.seeds) * weights
 
-    def _epoch_function(self, optimizer: keras.optimizers.Optimizer, x: tf.Tensor, y: tf.Tensor):
+    def _epoch_function(
+        self, optimizer: keras.optimizers.Optimizer, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor
+    ):
         """One pass over the data as one graph, since a step of a small network costs less than its launch."""
-        n, batch_size = x.shape[-2], self.batch_size
+        n, batch_size = rows.shape[1], self.batch_size
         kernels = [v for v in self.network.trainable_variables if v.path.endswith("kernel")]
 
         gather = functools.partial(tf.gather, batch_dims=len(y.shape) - 1)  # 1 where each repeat has its own
@@ -129,7 +152,7 @@ class DNN:
         @tf.function
         def epoch_graph(epoch: tf.Tensor) -> None:
             shuffle = tf.random.experimental.stateless_shuffle
-            orders = tf.stack([shuffle(tf.range(n), tf.stack([seed, epoch])) for seed in self.seeds])
+            orders = tf.stack([shuffle(rows[i], tf.stack([s, epoch])) for i, s in enumerate(self.seeds)])
             for start in tf.range(0, n, batch_size):
                 step(orders[:, start : start + batch_size])
 

@@ -34,6 +34,30 @@ def reconstruction(x, back):
     return ops.mean(ops.square(back - x), axis=(-2, -1))
 
 
+def gradient_penalty(gradients):
+    """How far a discriminator's gradients are from length 1: mean of (|g| - 1)^2; Gulrajani et al. 2017, equation 3.
+
+    Args:
+        gradients: (..., B, D), of its logits, at points between real and generated vectors.
+
+    Returns: (...).
+    """
+    squares = ops.sum(ops.square(gradients), axis=-1)
+    return ops.mean(ops.square(ops.sqrt(squares + 1e-12) - 1.0), axis=-1)  # a root is steep at 0
+
+
+def divergence(logits, other):
+    """Symmetrised Kullback-Leibler divergence of two softmax distributions, KL(p || q) + KL(q || p).
+
+    Args:
+        logits, other: (..., B, classes).
+
+    Returns: (...).
+    """
+    log_p, log_q = ops.log_softmax(logits, axis=-1), ops.log_softmax(other, axis=-1)
+    return ops.mean(ops.sum((ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q), axis=-1), axis=-1)
+
+
 def classification(logits, labels):
     """Softmax cross-entropy.
 

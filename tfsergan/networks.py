@@ -99,6 +99,8 @@ def parallel_mlp(
     hidden: str = "leaky_relu",
     leaky_relu_slope: float = 0.2,
     batch_norm: bool = False,
+    final: str = "linear",
+    precision: str = "float32",
     name: str | None = None,
 ) -> keras.Model:
     """Independent multilayer perceptrons of one shape, computed together along a leading axis.
@@ -115,6 +117,8 @@ def parallel_mlp(
         hidden: the activation, see `activation`.
         leaky_relu_slope: slope of a leaky ReLU for negative inputs.
         batch_norm: normalise each hidden layer's activations over the batch, before dropout.
+        final: the activation of the output layer.
+        precision: "float32", or "mixed_bfloat16" for matrix products in that type; weights stay float32.
         name: name of the model.
     """
     copies = len(seeds)
@@ -126,15 +130,25 @@ def parallel_mlp(
             output_shape=(None, width),
             bias_axes="eo",
             kernel_initializer=GlorotPerCopy([states[i] for states in layer_seeds]),
+            dtype=precision,
             name=f"dense_{i + 1}" if i < len(units) else "output",
         )(x)
         if i < len(units):
-            x = activation(hidden, leaky_relu_slope, i + 1)(x)
+            x = activation(hidden, leaky_relu_slope, i + 1, dtype=precision)(x)
             if batch_norm:
                 x = BatchNormPerCopy(name=f"batch_norm_{i + 1}")(x)
             if dropout:
-                x = keras.layers.Dropout(dropout, seed=int(layer_seeds[0][i]), name=f"dropout_{i + 1}")(x)
+                rate = {"rate": dropout, "seed": int(layer_seeds[0][i])}
+                x = keras.layers.Dropout(**rate, dtype=precision, name=f"dropout_{i + 1}")(x)
+    if final != "linear" or precision != "float32":
+        x = keras.layers.Activation(final, dtype="float32", name="final")(x)  # losses are taken in float32
     return keras.Model(vectors, x, name=name)
+
+
+def one_copy(network: keras.Model, of: keras.Model, copy: int = 0) -> keras.Model:
+    """A network of one copy with the weights of a copy of another of the same shape; returns it."""
+    network.set_weights([weight[copy : copy + 1] for weight in of.get_weights()])
+    return network
 
 
 def mlp(
@@ -153,9 +167,8 @@ def mlp(
     """One multilayer perceptron: (batch, inputs) to (batch, outputs) float32, with dropout.
 
     Args:
-        final: the activation of the output layer.
-        precision: "float32", or "mixed_bfloat16" for matrix products in that type; weights stay float32.
-        inputs, units, outputs, seed, dropout, hidden, leaky_relu_slope, name: as of `parallel_mlp`, with one seed.
+        inputs, units, outputs, seed, dropout, hidden, leaky_relu_slope, final, precision, name: as of
+            `parallel_mlp`, with one seed.
     """
     layer_seeds = np.random.SeedSequence(int(seed)).generate_state(2 * len(units) + 1)
     x = vectors = keras.Input((int(inputs),))  # (B, D)
