@@ -34,7 +34,7 @@ from tfsergan.methods.domain_adaptation import (
 )
 from tfsergan.methods.su2021 import CCEmoGAN
 from tfsergan.networks import multiply_adds, one_copy
-from tfsergan.optimizers import FusedAdam
+from tfsergan.optimizers import FusedAdam, step_decay
 from tfsergan.report import figures
 
 TASKS = {"activation": "Act.", "valence": "Val."}
@@ -207,7 +207,7 @@ class Transfer:
             report=self.run.report,
         )
 
-    def adam(self, learning_rate: float) -> FusedAdam:
+    def adam(self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule) -> FusedAdam:
         return FusedAdam(learning_rate, beta_1=self.settings.beta_1)
 
     # --- The stages -------------------------------------------------------------------------------------------
@@ -253,7 +253,8 @@ class Transfer:
             model.start_from(self.pretrained(condition))
         weights = {name: s[name] for name in ("lambda_1", "lambda_2", "lambda_3", "penalty")}
         count = 3 if hasattr(model, "classifier") else 2
-        rates = (s.learning_rate, s.learning_rate, s["classifier.learning_rate"])[:count]
+        rate = step_decay(s.learning_rate, s.decay, s.decay_updates)
+        rates = (rate, rate, s["classifier.learning_rate"])[:count]
         model.compile(*map(self.adam, rates), **weights)
         self.train(model, method, s.gan_epochs, s.gan_updates, stop=True)
         return model
