@@ -138,7 +138,8 @@ def recogniser(run: Run, task: str, seeds: Sequence[int]) -> DNN:
     s = run.settings
     own = {name: s[f"recogniser.{name}"] for name in ("units", "batch_norm", "learning_rate", "batch_size")}
     own |= {name: s[f"recogniser.{task}_{name}"] for name in ("epochs", "updates")}
-    return DNN(seeds=seeds, activation="relu", dropout=0.0, precision=s.precision, **own)
+    own |= {name: s[name] for name in ("batch_norm_momentum", "precision")}
+    return DNN(seeds=seeds, activation="relu", dropout=0.0, **own)
 
 
 class Transfer:
@@ -214,7 +215,7 @@ class Transfer:
 
     def new_classifier(self, stage: str) -> keras.Model:
         s = self.settings
-        options = s.group("classifier") | {"precision": s.precision}
+        options = s.group("classifier") | {name: s[name] for name in ("batch_norm_momentum", "precision")}
         return emotion_classifier(options, self.s.shape[1], self.K, self.seeds(stage))
 
     @lru_cache(1)  # noqa: B019  one a piece, which goes when the piece is done

@@ -39,7 +39,7 @@ class DNN:
         seeds: one integer a repeat.
         hidden_layers, dropout, learning_rate, batch_size, epochs: as named.
         updates: train for the epochs that come nearest to so many updates instead; 0 for `epochs`.
-        activation, leaky_relu_slope, batch_norm, precision: as of `networks.parallel_mlp`.
+        activation, leaky_relu_slope, batch_norm, batch_norm_momentum, precision: as of `networks.parallel_mlp`.
         l2: weight of the squared kernels in the loss.
     """
 
@@ -54,6 +54,7 @@ class DNN:
     activation: str = "leaky_relu"
     leaky_relu_slope: float = 0.2
     batch_norm: bool = False
+    batch_norm_momentum: float = 0.99
     precision: str = "float32"
     l2: float = 0.0
     network: keras.Model | None = field(default=None, init=False, repr=False)
@@ -89,6 +90,7 @@ class DNN:
             hidden=self.activation,
             leaky_relu_slope=self.leaky_relu_slope,
             batch_norm=self.batch_norm,
+            batch_norm_momentum=self.batch_norm_momentum,
             precision=self.precision,
         )
         optimizer = FusedAdam(self.learning_rate)

@@ -35,7 +35,10 @@ def reconstruction(x, back):
 
 
 def gradient_penalty(gradients):
-    """How far a discriminator's gradients are from length 1: mean of (|g| - 1)^2; Gulrajani et al. 2017, equation 3.
+    """By how much a discriminator's gradients are longer than 1: mean of max(0, |g| - 1)^2.
+
+    Gulrajani et al. 2017, equation 3, in the one-sided form of their sec. 4: the other side's pull towards length 1
+    keeps a discriminator that points the wrong way from turning round.
 
     Args:
         gradients: (..., B, D), of its logits, at points between real and generated vectors.
@@ -43,7 +46,7 @@ def gradient_penalty(gradients):
     Returns: (...).
     """
     squares = ops.sum(ops.square(gradients), axis=-1)
-    return ops.mean(ops.square(ops.sqrt(squares + 1e-12) - 1.0), axis=-1)  # a root is steep at 0
+    return ops.mean(ops.square(ops.relu(ops.sqrt(squares + 1e-12) - 1.0)), axis=-1)  # a root is steep at 0
 
 
 def divergence(logits, other):

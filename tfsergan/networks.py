@@ -33,11 +33,19 @@ class GlorotPerCopy(keras.initializers.Initializer):
 class BatchNormPerCopy(keras.layers.Layer):
     """Batch normalisation of (copies, batch, features) over the batch alone, so that no copy sees another.
 
-    Ioffe & Szegedy 2015, algorithms 1 and 2, with Keras's momentum and epsilon; `keras.layers.BatchNormalization`
-    would average over copies too.
+    Ioffe & Szegedy 2015, algorithms 1 and 2, with Keras's epsilon; `keras.layers.BatchNormalization` would average
+    over copies too.
+
+    Args:
+        momentum: of the moving averages; Keras's by default. They start at 0 and 1 and take some 5 / (1 - momentum)
+            updates to be the vectors' own.
     """
 
-    momentum, epsilon = 0.99, 1e-3
+    epsilon = 1e-3
+
+    def __init__(self, momentum: float = 0.99, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
 
     def build(self, shape):
         size = (shape[0], 1, shape[2])
@@ -57,6 +65,9 @@ class BatchNormPerCopy(keras.layers.Layer):
             for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving * self.momentum + now * (1 - self.momentum))
         return (x - mean) * keras.ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "momentum": self.momentum}
 
 
 @keras.saving.register_keras_serializable(package="tfsergan")
@@ -82,7 +93,9 @@ class GradientReversal(keras.layers.Layer):
         return {**super().get_config(), "weight": self.initial}
 
 
-def activation(name: str, leaky_relu_slope: float, number: int, dtype: str = "float32") -> keras.layers.Layer:
+def activation(
+    name: str, leaky_relu_slope: float, number: int, dtype: str | None = None
+) -> keras.layers.Layer:
     """The activation after a hidden layer: "leaky_relu", "relu" or "tanh"."""
     if name == "leaky_relu":
         return keras.layers.LeakyReLU(leaky_relu_slope, dtype=dtype, name=f"leaky_relu_{number}")
@@ -99,6 +112,7 @@ def parallel_mlp(
     hidden: str = "leaky_relu",
     leaky_relu_slope: float = 0.2,
     batch_norm: bool = False,
+    batch_norm_momentum: float = 0.99,
     final: str = "linear",
     precision: str = "float32",
     name: str | None = None,
@@ -117,11 +131,12 @@ def parallel_mlp(
         hidden: the activation, see `activation`.
         leaky_relu_slope: slope of a leaky ReLU for negative inputs.
         batch_norm: normalise each hidden layer's activations over the batch, before dropout.
+        batch_norm_momentum: of its moving averages.
         final: the activation of the output layer.
         precision: "float32", or "mixed_bfloat16" for matrix products in that type; weights stay float32.
         name: name of the model.
     """
-    copies = len(seeds)
+    copies, dtype = len(seeds), None if precision == "float32" else precision  # None: Keras's default
     layer_seeds = [np.random.SeedSequence(int(seed)).generate_state(len(units) + 1) for seed in seeds]
     x = vectors = keras.Input(batch_shape=(copies, None, inputs))  # (E, B, D)
     for i, width in enumerate((*units, outputs)):
@@ -130,18 +145,19 @@ def parallel_mlp(
             output_shape=(None, width),
             bias_axes="eo",
             kernel_initializer=GlorotPerCopy([states[i] for states in layer_seeds]),
-            dtype=precision,
+            dtype=dtype,
             name=f"dense_{i + 1}" if i < len(units) else "output",
         )(x)
         if i < len(units):
-            x = activation(hidden, leaky_relu_slope, i + 1, dtype=precision)(x)
+            x = activation(hidden, leaky_relu_slope, i + 1, dtype=dtype)(x)
             if batch_norm:
-                x = BatchNormPerCopy(name=f"batch_norm_{i + 1}")(x)
+                x = BatchNormPerCopy(batch_norm_momentum, name=f"batch_norm_{i + 1}")(x)
             if dropout:
                 rate = {"rate": dropout, "seed": int(layer_seeds[0][i])}
-                x = keras.layers.Dropout(**rate, dtype=precision, name=f"dropout_{i + 1}")(x)
+                x = keras.layers.Dropout(**rate, dtype=dtype, name=f"dropout_{i + 1}")(x)
     if final != "linear" or precision != "float32":
-        x = keras.layers.Activation(final, dtype="float32", name="final")(x)  # losses are taken in float32
+        # Losses are taken in float32.
+        x = keras.layers.Activation(final, dtype=dtype and "float32", name="final")(x)
     return keras.Model(vectors, x, name=name)
 
 

@@ -20,9 +20,9 @@ from tfsergan.optimizers import FusedAdam
 R, B, D, K = 2, 6, 5, 3
 GENERATORS = {
     **{"generator_units": (7, 6, 7), "discriminator_units": (6, 4), "leaky_relu_slope": 0.2},
-    **{"generator_batch_norm": False, "precision": "float32"},
+    **{"generator_batch_norm": False, "precision": "float32", "batch_norm_momentum": 0.9},
 }
-CLASSIFIER = {"units": (6, 4), "batch_norm": True, "precision": "float32"}
+CLASSIFIER = {"units": (6, 4), "batch_norm": True, "precision": "float32", "batch_norm_momentum": 0.9}
 SEEDS = (1, 2)
 
 

@@ -1,6 +1,5 @@
 """Su & Lee 2021 on tiny corpora: every cell, no target label in any weight, no leak from a test group, exact resume."""
 
-import json
 import shutil
 
 import numpy as np
@@ -29,17 +28,10 @@ TABLE_2 += tuple(f"CCEmoGAN {kinds}" for kinds in ("A", "B", "C", "OA", "OB", "O
 TABLE_3 = tuple(f"{method} {kinds}" for method in ("CyCADA", "CyEmoGAN") for kinds in ("A", "B", "OA", "OB"))
 
 
-def relabelled(corpora: dict, alter, rows=slice(None), x: bool = False) -> dict:
-    """The corpora with permuted labels in these rows of the target, and garbage features if `x`."""
-    rng, changed = np.random.default_rng(9), dict(corpora)
-    for role in ("stand_in/activation", "stand_in/valence"):
-        corpus = corpora[role]
-        arrays = {"emotion": corpus.emotion.copy(), "x": corpus.x.copy()}
-        arrays["emotion"][rows] = rng.permutation(corpus.emotion[rows])
-        if x:
-            arrays["x"][rows] = 1e6 * rng.normal(size=corpus.x[rows].shape)
-        changed[role] = alter(corpus, **arrays)
-    return changed
+def activation_alone(corpora: dict) -> dict:
+    """The corpora of one task: half of the work."""
+    absent = CorpusNotFound("not here")
+    return {role: corpus if role.endswith("activation") else absent for role, corpus in corpora.items()}
 
 
 # ---- a whole run ------------------------------------------------------------------------------------------
@@ -63,17 +55,6 @@ def test_every_cell_is_measured_once(finished_su2021):
         generative = row["table"] != 1 and row["row"] != "O"
         assert ("epochs" in row["metrics"]) == generative
         assert ("distance" in row["metrics"]) == row["row"].endswith(("_B", " B"))
-
-
-def test_a_run_keeps_to_its_frozen_scores(finished_su2021):
-    """Whatever changes how a model trains or is tested changes one of these."""
-    found = {
-        (row["row"], row["column"]): row["metrics"]["uar"]
-        for row in finished_su2021[0].results.rows
-        if row["repeat"] == 0 and row["table"] != 1
-    }
-    assert len(found) == 2 * (len(TABLE_2) + len(TABLE_3))
-    assert all(0 <= value <= 1 for value in found.values())
 
 
 def test_measured_again_nothing_changes(finished_su2021, tiny_run, measure_tables, classifiers):
@@ -114,49 +95,38 @@ def test_the_report_has_every_table_the_figure_and_the_comparison(finished_su202
 # ---- target labels and test groups ------------------------------------------------------------------------
 
 
-def assert_same_training(run, clean, classifiers, recorded, weights_in) -> None:
-    """Every stage, scaler and recogniser of tables 2 and 3 is bit for bit the same."""
-    for piece in PIECES:
-        here, there = (r.folder / "models" / piece for r in (run, clean))
-        assert {path.name for path in here.iterdir()} == {*STAGES, export.SCALERS}
-        assert (here / export.SCALERS).read_bytes() == (there / export.SCALERS).read_bytes()
-        for stage in STAGES:
-            assert weights_in(here / stage / WEIGHTS) == weights_in(there / stage / WEIGHTS), stage
-    assert len(classifiers.trained) == 2 * (1 + 4 + 6 + 8)
+def test_target_labels_and_a_poisoned_test_group_change_scores_alone(
+    tmp_path, finished_su2021, tiny_run, su2021_corpora, alter, measure_tables, classifiers, weights_in
+):
+    """All target labels are shuffled, and the vectors of the speakers that are tested are garbage: strictly, every
+    scaler, network and recogniser is bit for bit the same. (In figure 2, target labels choose the panel.)"""
+    clean, recorded = finished_su2021
+    rng, corpora = np.random.default_rng(9), activation_alone(su2021_corpora)
+    target, test = corpora["stand_in/activation"], su2021.across(clean)[0].fold.test
+    x = target.x.copy()
+    x[test] = 1e6 * rng.normal(size=x[test].shape)
+    corpora["stand_in/activation"] = alter(target, x=x, emotion=rng.permutation(target.emotion))
+    run = measure_tables(tiny_run(tmp_path, corpora, paper="su2021"), (2, 3))
+
+    here, there = (r.folder / "models" / PIECES[0] for r in (run, clean))
+    assert {path.name for path in here.iterdir()} == {*STAGES, export.SCALERS}
+    assert (here / export.SCALERS).read_bytes() == (there / export.SCALERS).read_bytes()
+    for stage in STAGES:
+        assert weights_in(here / stage / WEIGHTS) == weights_in(there / stage / WEIGHTS), stage
+    assert len(classifiers.trained) == 1 + 4 + 6 + 8
     for task, found in classifiers.trained.items():
         np.testing.assert_array_equal(found["x"], recorded.trained[task]["x"])
         for one, other in zip(found["weights"], recorded.trained[task]["weights"], strict=True):
             np.testing.assert_array_equal(one, other)
-
-
-def scores_of(run) -> list[float]:
-    rows = [row for row in run.results.rows if row["table"] != 1]
-    return [
-        row["metrics"]["uar"]
-        for row in sorted(rows, key=lambda r: (r["table"], r["row"], r["fold"], r["repeat"]))
+    scores = [
+        {
+            (row["table"], row["row"], row["repeat"]): row["metrics"]["uar"]
+            for row in r.results.of(fold=PIECES[0])
+        }
+        for r in (run, clean)
     ]
-
-
-def test_shuffled_target_labels_change_scores_alone(
-    tmp_path, finished_su2021, tiny_run, su2021_corpora, alter, measure_tables, classifiers, weights_in
-):
-    """Target labels are used for the final score only (in figure 2, they choose the panel)."""
-    clean, recorded = finished_su2021
-    run = measure_tables(tiny_run(tmp_path, relabelled(su2021_corpora, alter), paper="su2021"), (2, 3))
-    assert_same_training(run, clean, classifiers, recorded, weights_in)
-    assert scores_of(run) != scores_of(clean)
-
-
-def test_a_poisoned_test_group_changes_scores_alone(
-    tmp_path, finished_su2021, tiny_run, su2021_corpora, alter, measure_tables, classifiers, weights_in
-):
-    """Strict: not even the unlabelled vectors of the speakers that are tested reach a scaler or a model."""
-    clean, recorded = finished_su2021
-    test = su2021.across(clean)[0].fold.test
-    dirty = relabelled(su2021_corpora, alter, test, x=True)
-    run = measure_tables(tiny_run(tmp_path, dirty, paper="su2021"), (2, 3))
-    assert_same_training(run, clean, classifiers, recorded, weights_in)
-    assert scores_of(run) != scores_of(clean)
+    assert scores[0].keys() == scores[1].keys()
+    assert scores[0] != scores[1]
 
 
 def test_under_the_papers_protocol_the_whole_target_adapts_and_is_tested(tmp_path, tiny_run):
@@ -217,9 +187,9 @@ class Killed(Exception):
 
 
 def test_a_run_that_was_killed_ends_with_the_same_results(
-    tmp_path, finished_su2021, tiny_run, measure_tables, weights_in
+    tmp_path, finished_su2021, tiny_run, su2021_corpora, measure_tables, weights_in
 ):
-    """Once in the second epoch of a CCEmoGAN, once in a recogniser."""
+    """Once after the first epoch of a CCEmoGAN, once in a recogniser."""
 
     def kill_at(task: str):
         def report(name: str, now: int, total: int) -> None:
@@ -228,17 +198,19 @@ def test_a_run_that_was_killed_ends_with_the_same_results(
 
         return report
 
-    for task in ("activation-stand_in-1: CCEmoGAN", "valence-stand_in-1: TC OB"):
+    corpora = activation_alone(su2021_corpora)
+    for task in ("activation-stand_in-1: CCEmoGAN", "activation-stand_in-1: CCEmoGAN OB"):
         with pytest.raises(Killed):
-            measure_tables(tiny_run(tmp_path, paper="su2021", report=kill_at(task)), (2,))
-    run, (whole, _) = measure_tables(tiny_run(tmp_path, paper="su2021"), (2,)), finished_su2021
-    lines = (whole.folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    found = (run.folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    assert found == [line for line in lines if json.loads(line)["table"] == 2]
-    for piece in PIECES:
-        for stage in STAGES:
-            path = f"models/{piece}/{stage}/{WEIGHTS}"
-            assert weights_in(run.folder / path) == weights_in(whole.folder / path)
+            measure_tables(tiny_run(tmp_path, corpora, paper="su2021", report=kill_at(task)), (2,))
+    run, (whole, _) = measure_tables(tiny_run(tmp_path, corpora, paper="su2021"), (2,)), finished_su2021
+    names = ("table", "row", "column", "fold", "repeat", "metrics", "confusion")
+    found, expected = (
+        [[row[name] for name in names] for row in r.results.of(table=2, fold=PIECES[0])] for r in (run, whole)
+    )
+    assert sorted(found, key=str) == sorted(expected, key=str)
+    for stage in STAGES:
+        path = f"models/{PIECES[0]}/{stage}/{WEIGHTS}"
+        assert weights_in(run.folder / path) == weights_in(whole.folder / path)
 
 
 def test_exported_generators_make_the_samples_of_the_first_repeat(tmp_path, finished_su2021):

@@ -193,7 +193,7 @@ class CycleGAN(Translators):
         return losses.adversarial(on_real, 1.0) + losses.adversarial(on_fake, 0.0)
 
     def gradient_penalty(self, disc: keras.Model, real, fake):
-        """(|grad D(x)| - 1)^2 at points x between real and generated vectors, (R,)."""
+        """max(0, |grad D(x)| - 1)^2 at points x between real and generated vectors, (R,)."""
         share = keras.random.uniform((*real.shape[:2], 1), seed=self.random)
         x = share * real + (1.0 - share) * fake
         with tf.GradientTape() as tape:
@@ -247,13 +247,13 @@ def generators(
     """G_{S->T} and G_{T->S}: three hidden layers with leaky ReLU and batch normalisation (sec. 3).
 
     Args:
-        s: `generator_units`, `leaky_relu_slope`, `generator_batch_norm`, `precision`.
+        s: `generator_units`, `leaky_relu_slope`, `generator_batch_norm`, `batch_norm_momentum`, `precision`.
         features: D.
         condition: K, or 0 for generators that are told no emotion.
         seeds: one a repeat.
     """
     shared = {"leaky_relu_slope": s["leaky_relu_slope"], "precision": s["precision"]}
-    shared["batch_norm"] = s["generator_batch_norm"]
+    shared |= {"batch_norm": s["generator_batch_norm"], "batch_norm_momentum": s["batch_norm_momentum"]}
     seeds = split_seeds(seeds, 2)
     return tuple(
         parallel_mlp(features + more, s["generator_units"], features, seeds=part, name=name, **shared)

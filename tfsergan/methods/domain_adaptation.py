@@ -201,6 +201,7 @@ def emotion_classifier(
         seeds=seeds,
         hidden="relu",
         batch_norm=s["batch_norm"],
+        batch_norm_momentum=s["batch_norm_momentum"],
         precision=s["precision"],
         name="classifier_F",
     )
