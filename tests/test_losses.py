@@ -60,3 +60,9 @@ def test_classification_by_hand():
 def test_classification_stays_finite_for_large_logits():
     logits = np.array([[[1e4, -1e4]], [[-1e4, 1e4]]], np.float32)
     np.testing.assert_allclose(losses.classification(logits, np.zeros((2, 1), int)), [0.0, 2e4])
+
+
+def test_gradient_penalty_by_hand():
+    """Lengths 5, 0.5 and 1: only the first is too long."""
+    gradients = np.array([[[3.0, 4.0], [0.3, 0.4]], [[1.0, 0.0], [0.0, 0.0]]], np.float32)
+    np.testing.assert_allclose(losses.gradient_penalty(gradients), [16 / 2, 0], rtol=1e-5, atol=1e-9)

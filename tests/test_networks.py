@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfsergan import networks
 from tfsergan.networks import (
     BatchNormPerCopy,
     GlorotPerCopy,
@@ -214,3 +215,36 @@ def test_gradient_reversal_is_the_identity_and_turns_the_gradient(vectors):
 def test_multiply_adds():
     assert multiply_adds(1582, (1000, 500, 1000), 1582) == 2 * (1582 * 1000 + 1000 * 500)
     assert multiply_adds(3, (), 2) == 6
+
+
+def test_a_copy_of_several_is_a_network_of_its_own():
+    def make(seeds):
+        return networks.parallel_mlp(4, [6], 3, seeds=seeds, batch_norm=True, batch_norm_momentum=0.5)
+
+    every, x = make((1, 2)), np.random.default_rng(0).normal(size=(2, 9, 4)).astype(np.float32)
+    every(x, training=True)  # moves the moving averages
+    second = networks.one_copy(make((7,)), every, 1)
+    np.testing.assert_allclose(second(x[1:]), every(x)[1:], rtol=1e-5, atol=1e-6)
+
+
+def test_parallel_networks_multiply_in_bfloat16_and_answer_in_float32():
+    x = np.random.default_rng(0).normal(size=(2, 9, 4)).astype(np.float32)
+    plain, mixed = (
+        networks.parallel_mlp(4, [6], 3, seeds=(1, 2), precision=precision, final="relu")
+        for precision in ("float32", "mixed_bfloat16")
+    )
+    mixed.set_weights(plain.get_weights())
+    assert all(weight.dtype == np.float32 for weight in mixed.get_weights())
+    found, expected = np.asarray(mixed(x)), np.asarray(plain(x))
+    assert found.dtype == np.float32
+    assert (found >= 0).all()
+    assert (found != expected).any()
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_momentum_of_batch_normalisation_is_kept():
+    layer = networks.BatchNormPerCopy(0.5)
+    x = np.random.default_rng(0).normal(3.0, 1.0, (2, 50, 4)).astype(np.float32)
+    layer(x, training=True)
+    np.testing.assert_allclose(layer.moving_mean, 0.5 * x.mean(axis=1, keepdims=True), rtol=1e-4)
+    assert networks.BatchNormPerCopy.from_config(layer.get_config()).momentum == 0.5

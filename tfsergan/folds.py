@@ -51,7 +51,7 @@ def speaker_groups(corpus, groups: int) -> list[Fold]:
         raise TfserganError(
             f"{corpus.name}: too few speakers for {groups} groups of them. Take a larger corpus."
         )
-    splits = GroupKFold(groups).split(corpus.x, groups=corpus.speaker)
+    splits = GroupKFold(groups).split(corpus.speaker, groups=corpus.speaker)
     return [Fold(str(i), train, test) for i, (train, test) in enumerate(splits, start=1)]
 
 
