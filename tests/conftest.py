@@ -88,6 +88,18 @@ TINY = {
     "sahu2018": SAHU2018,
     "latif2020": LATIF2020,
 }
+SU2021 = {
+    **{"generator_units": "6,4,6", "discriminator_units": "5", "batch_size": "16", "checkpoint_epochs": "1"},
+    **{"folds": "1", "repeats": "2", "pretrain_updates": "6", "gan_updates": "9", "patience": "2"},
+    **{"classifier.units": "5", "recogniser.units": "5", "dann.encoder_units": "6,4", "dann.units": "4"},
+    **{
+        f"{name}_updates": "6"
+        for group in ("classifier", "recogniser")
+        for name in (f"{group}.activation", f"{group}.valence")
+    },
+    "dann.updates": "6",
+}
+TINY = {"bao2019": BAO2019, "yi2019": YI2019, "su2021": SU2021}
 """What each paper's tiny run sets, as typed after --set."""
 
 
@@ -141,8 +153,25 @@ def changed(corpus, **arrays):
     return replace(corpus, **arrays).select(slice(None))
 
 
+def levels(corpus, task: str):
+    """The corpus with low, mid and high for its four emotions."""
+    by_emotion = {"activation": [2, 2, 1, 0], "valence": [0, 2, 1, 0]}[task]
+    emotion = np.array(by_emotion, np.int32)[corpus.emotion]
+    return changed(corpus, emotion=emotion, classes=("low", "mid", "high"))
+
+
 def make_corpora(paper: str = "bao2019") -> dict:
     """A corpus by role of the paper."""
+    if paper == "su2021":
+        from tfsergan.errors import CorpusNotFound
+
+        there = {"source": make_corpus("src", seed=6), "stand_in": make_corpus("far", seed=7, per_cell=2)}
+        absent = CorpusNotFound("The corpus is not here.")
+        return {
+            f"{role}/{task}": levels(there[role], task) if role in there else absent
+            for role in ("source", "msp", "cit", "stand_in")
+            for task in ("activation", "valence")
+        }
     if paper == "yi2019":
         acted = make_corpus("act", seed=4)
         x = acted.x.copy()
@@ -336,6 +365,21 @@ def finished_latif2020(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         recorded = Classifiers(patch)
         run = reproduce(make_run(tmp_path_factory.mktemp("finished_latif2020") / "run", paper="latif2020"))
+    return run, recorded
+
+
+@pytest.fixture
+def su2021_corpora() -> dict:
+    """A corpus by role of su2021, three classes each; the paper's targets are not there."""
+    return make_corpora("su2021")
+
+
+@pytest.fixture(scope="session")
+def finished_su2021(tmp_path_factory):
+    """A run of su2021 with every table measured, and its classifiers; to be read, not changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        recorded = Classifiers(patch)
+        run = reproduce(make_run(tmp_path_factory.mktemp("finished_su2021") / "run", paper="su2021"))
     return run, recorded
 
 

@@ -254,3 +254,28 @@ class Search:
     def fit(self, x, y, groups):
         self.seen.extend(self.cv.split(x, y, groups))
         return self
+
+
+def test_balanced_rows_have_every_vector_and_classes_of_one_size():
+    y = np.array([0] * 5 + [1] * 2 + [2] * 9)
+    rows = classifiers.balanced_rows(y, seed=1)
+    assert set(rows) == set(range(16))
+    assert np.bincount(y[rows]).tolist() == [9, 9, 9]
+    np.testing.assert_array_equal(rows, classifiers.balanced_rows(y, seed=1))
+    assert (rows != classifiers.balanced_rows(y, seed=2)).any()
+
+
+def test_rows_say_what_an_epoch_is():
+    """All rows once is the default; rows of one class alone teach that class alone, each repeat its own."""
+    x, y = blobs()
+    every = np.broadcast_to(np.arange(len(x)), (2, len(x)))
+    options = {"units": (8, 6), "dropout": 0.0, "learning_rate": 0.02, "batch_size": 32, "epochs": 3}
+    plain, rowed = DNN(seeds=(1, 2), **options).fit(x, y), DNN(seeds=(1, 2), **options).fit(x, y, rows=every)
+    for one, other in zip(plain.network.get_weights(), rowed.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    shapes = [weight.shape for weight in plain.network.get_weights()[::2]]
+    assert shapes == [(2, 8, 5), (2, 6, 8), (2, 3, 6)]
+    alone = np.stack([np.tile(np.flatnonzero(y == k), 20) for k in (0, 2)])
+    predicted = DNN(seeds=(1, 2), **options).fit(x, y, rows=alone).predict(x)
+    assert np.mean(predicted[0] == 0) > 0.9
+    assert np.mean(predicted[1] == 2) > 0.9

@@ -609,3 +609,17 @@ def test_features_must_agree(tmp_path, tiny_corpora, monkeypatch):
 
 def test_pairs_keep_what_follows_the_first_equals_sign():
     assert cli.parse_pairs(("a=1", "b=c=d"), "--set") == {"a": "1", "b": "c=d"}
+
+
+def test_one_swap_takes_a_corpus_for_every_task_of_a_role(tmp_path):
+    from tfsergan import papers
+
+    su2021 = papers.load("su2021")
+    names = cli.corpus_names(su2021, {"stand_in": "mine"}, tmp_path)
+    assert {names[f"stand_in/{task}"] for task in ("activation", "valence")} == {"mine"}
+    assert {names[f"source/{task}"] for task in ("activation", "valence")} == {"iemocap"}
+    assert cli.corpus_names(su2021, {}, None)["stand_in/valence"] == "demo/cross"
+    with pytest.raises(TfserganError, match="mine is both source and stand_in"):
+        cli.corpus_names(su2021, {"stand_in": "mine", "source": "mine"}, tmp_path)
+    with pytest.raises(TfserganError, match="unknown role of su2021 'target'"):
+        cli.corpus_names(su2021, {"target": "mine"}, tmp_path)

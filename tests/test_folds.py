@@ -175,3 +175,32 @@ def test_speakers_that_cannot_take_turns_are_refused(speakers):
     toy = Labelled([f"s{i}" for i in range(len(speakers))], speakers, [i % 2 for i in range(len(speakers))])
     with pytest.raises(TfserganError, match="at least four speakers"):
         folds.speakers_in_turn(toy)
+
+
+def test_one_fold_a_speaker_in_order(toy):
+    splits = folds.leave_one_speaker_out(toy)
+    assert [fold.name for fold in splits] == ["s1f", "s1m", "s2f", "s2m", "s3f", "s3m"]
+    for fold in splits:
+        assert set(toy.speaker[fold.test]) == {fold.name}
+        assert sorted([*fold.train, *fold.test]) == list(range(len(toy)))
+
+
+def test_speaker_groups_share_no_speaker_and_look_at_no_label(toy):
+    splits = folds.speaker_groups(toy, 3)
+    assert [fold.name for fold in splits] == ["1", "2", "3"]
+    assert sorted(np.concatenate([fold.test for fold in splits])) == list(range(len(toy)))
+    for fold in splits:
+        assert not set(toy.speaker[fold.train]) & set(toy.speaker[fold.test])
+        assert len(fold.test) == 4
+    toy.emotion = toy.emotion[::-1]
+    for fold, again in zip(splits, folds.speaker_groups(toy, 3), strict=True):
+        np.testing.assert_array_equal(fold.test, again.test)
+
+
+def test_speakers_that_are_missing_or_too_few_are_told(toy):
+    with pytest.raises(TfserganError, match="toy: too few speakers for 7 groups"):
+        folds.speaker_groups(toy, 7)
+    toy.speaker[0] = ""
+    for split in (folds.leave_one_speaker_out, lambda corpus: folds.speaker_groups(corpus, 2)):
+        with pytest.raises(TfserganError, match="toy: this needs a speaker for every utterance"):
+            split(toy)

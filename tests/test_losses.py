@@ -91,3 +91,9 @@ def test_classification_with_shares_of_classes():
     one_hot = np.eye(3, dtype=np.float32)[[[1, 0]]]
     by_number = losses.classification(logits, np.array([[1, 0]]))
     np.testing.assert_array_equal(losses.classification(logits, one_hot), by_number)
+
+
+def test_gradient_penalty_by_hand():
+    """Lengths 5, 0.5 and 1: only the first is too long."""
+    gradients = np.array([[[3.0, 4.0], [0.3, 0.4]], [[1.0, 0.0], [0.0, 0.0]]], np.float32)
+    np.testing.assert_allclose(losses.gradient_penalty(gradients), [16 / 2, 0], rtol=1e-5, atol=1e-9)

@@ -143,3 +143,38 @@ def test_interval_is_ordered_and_in_range(repeats, speakers, seed):
 def test_interval_refuses(shape, options):
     with pytest.raises(ValueError, match=r"confusions|positive"):
         metrics.bootstrap_interval(np.ones(shape, int), **options)
+
+
+# ---- paired differences ---------------------------------------------------------------------------------------
+
+
+def speakers_with(right: list[list[int]]) -> np.ndarray:
+    """Confusion matrices (repeats, speakers, 2, 2) with so many right of ten in each class."""
+    return np.array([[[[n, 10 - n], [10 - n, n]] for n in row] for row in right])
+
+
+def test_a_clear_difference_is_no_chance_and_a_recogniser_does_not_differ_from_itself():
+    good, bad = speakers_with([[9, 8, 9, 8], [8, 9, 9, 9]]), speakers_with([[5, 6, 5, 4], [5, 5, 6, 5]])
+    found = metrics.paired_difference(good, bad)
+    assert found.mean == pytest.approx(np.mean([8.5, 8.75]) / 10 - np.mean([5.0, 5.25]) / 10)
+    assert 0 < found.interval[0] < found.mean < found.interval[1]
+    assert found.p < 0.005
+    back = metrics.paired_difference(bad, good)
+    assert (back.mean, back.interval[0]) == pytest.approx((-found.mean, -found.interval[1]))
+    itself = metrics.paired_difference(good, good)
+    assert itself == (0.0, (0.0, 0.0), 1.0)
+
+
+def test_pairing_by_speaker_sees_through_the_spread_between_speakers():
+    hard_and_easy = [[2, 9, 3, 8, 5, 7]]
+    one, other = speakers_with(hard_and_easy), speakers_with([[n - 1 for n in hard_and_easy[0]]])
+    found = metrics.paired_difference(one, other)
+    assert found.interval == pytest.approx((0.1, 0.1))
+    low, high = metrics.bootstrap_interval(one)
+    assert high - low > 0.3
+
+
+def test_a_difference_of_one_speaker_alone_is_not_known():
+    assert metrics.paired_difference(speakers_with([[9]]), speakers_with([[5]])) is None
+    with pytest.raises(ValueError, match="shape"):
+        metrics.paired_difference(speakers_with([[9, 9]]), speakers_with([[5]]))

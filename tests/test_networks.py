@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfsergan import networks
 from tfsergan.networks import (
     BatchNormPerCopy,
     GaussianMixture,
@@ -244,3 +245,36 @@ def test_a_share_of_dropout_for_each_hidden_layer():
     same, alike = mlp(5, (6, 7), 2, seed=1, dropout=0.5), mlp(5, (6, 7), 2, seed=1, dropout=(0.5, 0.5))
     x = np.ones((3, 5), np.float32)
     np.testing.assert_array_equal(same(x, training=True), alike(x, training=True))
+
+
+def test_a_copy_of_several_is_a_network_of_its_own():
+    def make(seeds):
+        return networks.parallel_mlp(4, [6], 3, seeds=seeds, batch_norm=True, batch_norm_momentum=0.5)
+
+    every, x = make((1, 2)), np.random.default_rng(0).normal(size=(2, 9, 4)).astype(np.float32)
+    every(x, training=True)  # moves the moving averages
+    second = networks.one_copy(make((7,)), every, 1)
+    np.testing.assert_allclose(second(x[1:]), every(x)[1:], rtol=1e-5, atol=1e-6)
+
+
+def test_parallel_networks_multiply_in_bfloat16_and_answer_in_float32():
+    x = np.random.default_rng(0).normal(size=(2, 9, 4)).astype(np.float32)
+    plain, mixed = (
+        networks.parallel_mlp(4, [6], 3, seeds=(1, 2), precision=precision, final="relu")
+        for precision in ("float32", "mixed_bfloat16")
+    )
+    mixed.set_weights(plain.get_weights())
+    assert all(weight.dtype == np.float32 for weight in mixed.get_weights())
+    found, expected = np.asarray(mixed(x)), np.asarray(plain(x))
+    assert found.dtype == np.float32
+    assert (found >= 0).all()
+    assert (found != expected).any()
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_momentum_of_batch_normalisation_is_kept():
+    layer = networks.BatchNormPerCopy(0.5)
+    x = np.random.default_rng(0).normal(3.0, 1.0, (2, 50, 4)).astype(np.float32)
+    layer(x, training=True)
+    np.testing.assert_allclose(layer.moving_mean, 0.5 * x.mean(axis=1, keepdims=True), rtol=1e-4)
+    assert networks.BatchNormPerCopy.from_config(layer.get_config()).momentum == 0.5

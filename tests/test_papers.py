@@ -591,3 +591,87 @@ ROW = { paper = "sahu2017", table = 2, row = "real", columns = { x = "UAR" }, ro
     assert found == {"b": papers.Rerun("sahu2017", 2, "real", {"x": "UAR"}, {"labelled": "mine"})}
     with pytest.raises(TfserganError, match="only quoted rows are re-run, not a"):
         papers.parse("toy", text.replace("ROW", "a"))
+
+
+# ---- su2021 says what the paper says ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def su2021() -> papers.Paper:
+    return papers.load("su2021")
+
+
+def test_the_paper_schedule_of_su2021_is_the_printed_one(su2021):
+    """Sec. 2.2.2, 3 and 3.1."""
+    s = su2021.settings("paper")
+    assert (s.generator_units, s["classifier.units"]) == ((1000, 500, 1000), (500, 100))
+    assert (s.lambda_1, s.lambda_2, s.lambda_3) == (5, 10, 10)
+    assert (s.learning_rate, s["classifier.learning_rate"], s.decay) == (2e-5, 2e-4, 1)
+    assert (s["classifier.activation_epochs"], s["classifier.valence_epochs"]) == (15, 20)
+    assert (s.pretrain_epochs, s["dann.encoder_units"], s["dann.units"]) == (50, (512, 128), (128, 32))
+    assert s.generator_batch_norm
+    assert not any(s[name] for name in s if name.endswith("_updates") and not name.startswith("decay"))
+
+
+def test_reported_scores_of_su2021_are_the_papers(su2021):
+    """Rows of the print are columns here: I2C, I2M and no stand-in, activation before valence."""
+    columns = [f"{task} {target}" for task in ("Act.", "Val.") for target in ("I2C", "I2M")]
+    second = {
+        "DANN*": (44.1, 60.9, 42.71, 47.17),
+        "CyCADA": (42.17, 61.46, 31.67, 41.75),
+        "CyEmoGAN": (40.63, 60.74, 40.97, 43.36),
+        "TC_A": (41.4, 62.92, 36.2, 42.49),
+        "TC_OA": (39.45, 62.87, 36.35, 48.46),
+        "TC_B": (45.78, 65.46, 43.52, 43.45),
+        "TC_OB": (43.72, 65.11, 44.51, 48.54),
+        "CCEmoGAN A": (46.55, 63.38, 44.24, 44.51),
+        "CCEmoGAN B": (51.4, 62.73, 47.75, 39.43),
+        "CCEmoGAN C": (40.25, 64.74, 45.5, 37.03),
+        "CCEmoGAN OA": (40.95, 62.2, 43.38, 48.59),
+        "CCEmoGAN OB": (51.13, 65.7, 47.56, 50.11),
+        "CCEmoGAN OC": (40.46, 62.89, 43.32, 49.4),
+    }
+    third = {
+        "CyCADA A": (47.42, 59.63, 31.77, 45.64),
+        "CyCADA B": (45.79, 60.02, 32.54, 48.08),
+        "CyCADA OA": (41.04, 64.05, 37.71, 50.17),
+        "CyCADA OB": (44.54, 63.01, 35.83, 48.19),
+        "CyEmoGAN A": (42.37, 61.35, 40.38, 33.39),
+        "CyEmoGAN B": (41.02, 61.83, 43.15, 32.7),
+        "CyEmoGAN OA": (38.85, 58.24, 36.73, 35.23),
+        "CyEmoGAN OB": (42.52, 57.91, 40.01, 33.57),
+    }
+    for number, scores in ((2, second), (3, third)):
+        assert su2021.table(number).reported == {
+            (row, column): (score, None)
+            for row, line in scores.items()
+            for column, score in zip(columns, line, strict=True)
+        }
+    within = {
+        ("DNN*", "MSP-IMPROV"): (66.42, 53.12),
+        ("DNN*", "CreativeIT"): (48.56, 49.79),
+        ("SVM", "MSP-IMPROV"): (61.38, 52.24),
+        ("SVM", "CreativeIT"): (43.54, 38.84),
+    }
+    assert su2021.table(1).reported == {
+        (row, f"{task} {corpus}"): (score, None)
+        for (row, corpus), line in within.items()
+        for task, score in zip(("Act.", "Val."), line, strict=True)
+    }
+
+
+def test_roles_of_su2021_are_loaded_once_a_task(su2021):
+    assert list(su2021.roles) == [
+        f"{role}/{task}"
+        for role in ("source", "msp", "cit", "stand_in")
+        for task in ("activation", "valence")
+    ]
+    role = su2021.roles["source/valence"]
+    assert (role.name, role.corpus, role.rule("iemocap"), role.utterances) == (
+        "source",
+        "iemocap",
+        "valence3",
+        10039,
+    )
+    assert su2021.table(2).needs_of("Val. I2M") == ["source/valence", "msp/valence"]
+    assert su2021.table(1).needs_of("Act. stand-in") == ["stand_in/activation"]

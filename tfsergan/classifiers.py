@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 import tensorflow as tf
+from imblearn.over_sampling import RandomOverSampler
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV, GroupShuffleSplit
 from sklearn.svm import SVC
@@ -21,6 +22,12 @@ from tfsergan.progress import Report, silent
 GRAM_LIMIT = 6 * 2**30  # bytes of a kernel matrix: some 28 000 vectors
 
 
+def balanced_rows(y: np.ndarray, seed: int) -> np.ndarray:
+    """Row numbers of labels y (n,): all of them, and more of the smaller classes at random, for classes of one size."""
+    rows = np.arange(len(y))[:, None]
+    return RandomOverSampler(random_state=seed).fit_resample(rows, y)[0][:, 0]
+
+
 @dataclass
 class DNN:
     """A feed-forward classifier, repeated from several seeds that train side by side along a leading axis.
@@ -29,15 +36,15 @@ class DNN:
     No repeat sees another; they share one seed of dropout, the first.
 
     Args:
-        units: neurons of each hidden layer.
+        units: neurons of each hidden layer, or one number a layer, which then overrules `hidden_layers`.
         seeds: one integer a repeat.
         hidden_layers, dropout, learning_rate, batch_size, epochs: as named.
         updates: train for the epochs that come nearest to so many updates instead; 0 for `epochs`.
-        activation, leaky_relu_slope, batch_norm: as of `networks.parallel_mlp`.
+        activation, leaky_relu_slope, batch_norm, batch_norm_momentum, precision: as of `networks.parallel_mlp`.
         l2: weight of the squared kernels in the loss.
     """
 
-    units: int
+    units: int | Sequence[int]
     seeds: Sequence[int]
     hidden_layers: int = 2
     dropout: float = 0.2
@@ -48,6 +55,8 @@ class DNN:
     activation: str = "leaky_relu"
     leaky_relu_slope: float = 0.2
     batch_norm: bool = False
+    batch_norm_momentum: float = 0.99
+    precision: str = "float32"
     l2: float = 0.0
     network: keras.Model | None = field(default=None, init=False, repr=False)
 
@@ -56,6 +65,7 @@ class DNN:
         x: np.ndarray,
         y: np.ndarray,
         *,
+        rows: np.ndarray | None = None,
         keep_best_on: tuple[np.ndarray, np.ndarray] | None = None,
         task: str = "classifier",
         report: Report = silent,
@@ -65,6 +75,8 @@ class DNN:
         Args:
             x: (n, D), or (repeats, n, D) where every repeat has vectors of its own.
             y: (n,), or (repeats, n) where x has repeats; or, floating, (n, classes) or (repeats, n, classes) shares.
+            rows: (repeats, m) row numbers, some of them several times, that make an epoch of each repeat, such as
+                `balanced_rows`; all of them once by default.
             keep_best_on: vectors (m, D) and labels (m,); of each repeat the weights after the epoch with the best
                 accuracy on these are kept, the first of equals. None keeps the last epoch's.
             task: name in progress and errors.
@@ -73,23 +85,28 @@ class DNN:
         soft = np.issubdtype(y.dtype, np.floating)
         self.network = parallel_mlp(
             x.shape[-1],
-            [self.units] * self.hidden_layers,
+            self.widths,
             y.shape[-1] if soft else int(np.max(y)) + 1,
             seeds=self.seeds,
             dropout=self.dropout,
             hidden=self.activation,
             leaky_relu_slope=self.leaky_relu_slope,
             batch_norm=self.batch_norm,
+            batch_norm_momentum=self.batch_norm_momentum,
+            precision=self.precision,
         )
         optimizer = FusedAdam(self.learning_rate)
         optimizer.build(self.network.trainable_variables)
         y = np.broadcast_to(y, x.shape[:-1] + y.shape[-1:] * soft)
+        if rows is None:
+            rows = np.broadcast_to(np.arange(x.shape[-2]), (len(self.seeds), x.shape[-2]))
         x, y = tf.constant(x, tf.float32), tf.constant(y, tf.float32 if soft else tf.int32)
+        rows = tf.constant(rows, tf.int32)
         run_epoch = self._epoch_function(optimizer)
-        epochs = self.epochs_of(x.shape[-2])
+        epochs = self.epochs_of(rows.shape[1])
         best = Best(self, *keep_best_on) if keep_best_on else None
         for epoch in range(epochs):
-            run_epoch(tf.constant(epoch), x, y)
+            run_epoch(tf.constant(epoch), x, y, rows)
             if best:
                 best.update()
             report(task, epoch + 1, epochs)
@@ -101,6 +118,11 @@ class DNN:
             )
         return self
 
+    @property
+    def widths(self) -> list[int]:
+        """Neurons of each hidden layer."""
+        return [self.units] * self.hidden_layers if isinstance(self.units, int) else list(self.units)
+
     def epochs_of(self, vectors: int) -> int:
         """Passes over so many vectors."""
         updates_an_epoch = math.ceil(vectors / self.batch_size)
@@ -110,7 +132,7 @@ class DNN:
         """Work of training all repeats on so many vectors: a forward and two backward passes."""
         if not vectors:
             return 0.0
-        weights = multiply_adds(features, [self.units] * self.hidden_layers, classes)
+        weights = multiply_adds(features, self.widths, classes)
         return 3.0 * vectors * self.epochs_of(vectors) * len(self.seeds) * weights
 
     def _epoch_function(self, optimizer: keras.optimizers.Optimizer) -> Callable:
@@ -131,11 +153,10 @@ class DNN:
             optimizer.apply(tape.gradient(loss, variables), variables)
 
         @tf.function
-        def epoch_graph(epoch: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> None:
-            n = x.shape[-2]
+        def epoch_graph(epoch: tf.Tensor, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor) -> None:
             shuffle = tf.random.experimental.stateless_shuffle
-            orders = tf.stack([shuffle(tf.range(n), tf.stack([seed, epoch])) for seed in self.seeds])
-            for start in tf.range(0, n, self.batch_size):
+            orders = tf.stack([shuffle(rows[i], tf.stack([s, epoch])) for i, s in enumerate(self.seeds)])
+            for start in tf.range(0, rows.shape[1], self.batch_size):
                 step(x, y, orders[:, start : start + self.batch_size])
 
         return epoch_graph

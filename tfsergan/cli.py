@@ -420,11 +420,12 @@ def corpus_names(paper: "Paper", swaps: Mapping[str, str], manual_dir: Path | No
     """
     from tfsergan.papers import unknown
 
+    known = {spec.name: spec for spec in paper.roles.values()}
     for role in swaps:
-        if role not in paper.roles:
-            raise UsageError(unknown(f"role of {paper.name}", role, paper.roles))
+        if role not in known:
+            raise UsageError(unknown(f"role of {paper.name}", role, known))
     names: dict[str, str] = {}
-    for role, spec in paper.roles.items():
+    for role, spec in known.items():
         name = swaps.get(role) or (spec.corpus if manual_dir or swaps else DEMO)
         names[role] = spec.demo if name == DEMO else name
     for role, name in names.items():
@@ -433,7 +434,7 @@ def corpus_names(paper: "Paper", swaps: Mapping[str, str], manual_dir: Path | No
             raise UsageError(
                 f"{name} is both {role} and {others[0]}: test utterances would be trained on. Take another corpus."
             )
-    return names
+    return {role: names[spec.name] for role, spec in paper.roles.items()}
 
 
 def load_corpora(

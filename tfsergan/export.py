@@ -264,6 +264,40 @@ class Recode(keras.Model):
         return {"encoded": encoded, "features": (made - self.target["offset"]) / self.target["scale"]}
 
 
+class Samples(keras.Model):
+    """Raw source vectors with emotions, and raw target vectors, to samples of types A, B and C (Su & Lee 2021).
+
+    Args:
+        gen_ST: scaled source vectors (1, n, D) to scaled target vectors (1, n, D).
+        gen_TS: scaled target vectors with one-hot emotions beside them (1, n, D + K) to scaled source vectors.
+        scalers: as of `load_scalers`; scaled = raw * scale + offset.
+    """
+
+    def __init__(self, gen_ST: keras.Model, gen_TS: keras.Model, scalers: Mapping[str, Any]):
+        super().__init__()
+        self.gen_ST, self.gen_TS = gen_ST, gen_TS
+        self.scalers = scalers
+        self.built = True
+
+    def call(self, source: tf.Tensor, emotion: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
+        of_source, of_target = self.scalers["source"], self.scalers["target"]
+        K, m = len(self.scalers["classes"]), tf.shape(target)[0]
+        carried = self.gen_ST((source * of_source["scale"] + of_source["offset"])[None], training=False)[0]
+        back = self.to_source(carried, emotion)
+        every = tf.tile(target * of_target["scale"] + of_target["offset"], (K, 1))  # (K m, D)
+        imitated = self.to_source(every, tf.repeat(tf.range(K), m))
+        return {
+            "A": (back - of_source["offset"]) / of_source["scale"],
+            "B": (carried - of_target["offset"]) / of_target["scale"],
+            "C": tf.reshape((imitated - of_source["offset"]) / of_source["scale"], (K, m, source.shape[-1])),
+        }
+
+    def to_source(self, x: tf.Tensor, emotion: tf.Tensor) -> tf.Tensor:
+        """Scaled vectors (n, D) as the source's under emotions (n,)."""
+        beside = tf.one_hot(emotion, len(self.scalers["classes"]), dtype=x.dtype)
+        return self.gen_TS(tf.concat([x, beside], axis=-1)[None], training=False)[0]
+
+
 def save_decoder_map(
     folder: Path,
     constant: Mapping[str, float],
@@ -328,6 +362,37 @@ def export_generators(generator: keras.Model, models: Path, to: Path, card: Mapp
         f'synthetic["{card["classes"][0]}"]',
     ]
     return export_model(Transfer(generator, scalers), "transfer", signature, usage, to, card)
+
+
+def export_translators(
+    gen_ST: keras.Model, gen_TS: keras.Model, models: Path, to: Path, card: Mapping[str, Any]
+) -> Path:
+    """Writes a pair of conditional generators as a SavedModel with the signature `augment(source, emotion, target)`.
+
+    Args:
+        gen_ST, gen_TS: as of `Samples`.
+        models, to, card: as of `export_generators`.
+
+    Raises:
+        TfserganError: the folder is in use, or can't be written.
+    """
+    scalers = load_scalers(models)
+    card = {**card, "classes": scalers["classes"], "features": scalers["features"]}
+    D = len(scalers["features"])
+    signature = [
+        tf.TensorSpec((None, D), tf.float32, name="source"),
+        tf.TensorSpec((None,), tf.int32, name="emotion"),
+        tf.TensorSpec((None, D), tf.float32, name="target"),
+    ]
+    usage = [
+        f"# source: (n, {D}) and target: (m, {D}) float32, raw, in the order of `features` in card.toml",
+        f"# emotion: (n,) int32, {', '.join(f'{i} {name}' for i, name in enumerate(card['classes']))}",
+        "made = augment(source=source, emotion=emotion, target=target)",
+        'made["A"]  # (n, D) the source, carried to the target and back; of the given emotions',
+        'made["B"]  # (n, D) the source, carried to the target; of the given emotions',
+        'made["C"]  # (classes, m, D) the target, carried to the source under each emotion',
+    ]
+    return export_model(Samples(gen_ST, gen_TS, scalers), "augment", signature, usage, to, card)
 
 
 def export_sampler(

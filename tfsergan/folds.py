@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupKFold, train_test_split
 
 from tfsergan.errors import TfserganError
 
@@ -45,6 +45,50 @@ WHOLE = "all"
 def whole(corpus) -> Fold:
     """The fold that trains on everything and tests nothing."""
     return Fold(WHOLE, np.arange(len(corpus)), np.arange(0))
+
+
+def leave_one_speaker_out(corpus) -> list[Fold]:
+    """One fold a speaker, in order of their names.
+
+    Raises:
+        TfserganError: fewer than two speakers, or a class that a training part lacks.
+    """
+    splits = []
+    for speaker in speakers_of(corpus):
+        test = corpus.speaker == speaker
+        fold = Fold(fold_name(speaker), np.flatnonzero(~test), np.flatnonzero(test))
+        require_every_class(corpus, fold.train, f"training part of fold {fold.name}")
+        splits.append(fold)
+    return splits
+
+
+def speaker_groups(corpus, groups: int) -> list[Fold]:
+    """Folds that each test one of so many groups of speakers, of about as many utterances; labels play no part.
+
+    Raises:
+        TfserganError: fewer speakers than groups.
+    """
+    if len(speakers_of(corpus)) < groups:
+        raise TfserganError(
+            f"{corpus.name}: too few speakers for {groups} groups of them. Take a larger corpus."
+        )
+    splits = GroupKFold(groups).split(corpus.speaker, groups=corpus.speaker)
+    return [Fold(str(i), train, test) for i, (train, test) in enumerate(splits, start=1)]
+
+
+def speakers_of(corpus) -> list[str]:
+    """The speakers' names in order.
+
+    Raises:
+        TfserganError: fewer than two, or an utterance without one.
+    """
+    speakers = sorted(set(corpus.speaker.tolist()))
+    if len(speakers) < 2 or "" in speakers:
+        raise TfserganError(
+            f"{corpus.name}: this needs a speaker for every utterance and at least two speakers; found "
+            f"{len(set(speakers) - {''})}. Add a `speaker` column to its feature table."
+        )
+    return speakers
 
 
 def leave_one_session_out(corpus) -> list[Fold]:

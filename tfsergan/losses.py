@@ -60,6 +60,33 @@ def entropy(logits):
     return -ops.mean(ops.sum(ops.exp(log_probabilities) * log_probabilities, axis=-1), axis=-1)
 
 
+def gradient_penalty(gradients):
+    """By how much a discriminator's gradients are longer than 1: mean of max(0, |g| - 1)^2.
+
+    Gulrajani et al. 2017, equation 3, in the one-sided form of their sec. 4: the other side's pull towards length 1
+    keeps a discriminator that points the wrong way from turning round.
+
+    Args:
+        gradients: (..., B, D), of its logits, at points between real and generated vectors.
+
+    Returns: (...).
+    """
+    squares = ops.sum(ops.square(gradients), axis=-1)
+    return ops.mean(ops.square(ops.relu(ops.sqrt(squares + 1e-12) - 1.0)), axis=-1)  # a root is steep at 0
+
+
+def divergence(logits, other):
+    """Symmetrised Kullback-Leibler divergence of two softmax distributions, KL(p || q) + KL(q || p).
+
+    Args:
+        logits, other: (..., B, classes).
+
+    Returns: (...).
+    """
+    log_p, log_q = ops.log_softmax(logits, axis=-1), ops.log_softmax(other, axis=-1)
+    return ops.mean(ops.sum((ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q), axis=-1), axis=-1)
+
+
 def classification(logits, labels):
     """Softmax cross-entropy.
 

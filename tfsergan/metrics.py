@@ -5,6 +5,7 @@ also take a stack of matrices `(..., k, k)` and then return an array `(...)`.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -153,3 +154,58 @@ def bootstrap_interval(
     tail = 50 * (1 - level)
     low, high = np.percentile(np.nanmean(values, axis=1), [tail, 100 - tail])
     return float(low), float(high)
+
+
+class Difference(NamedTuple):
+    """A difference of two scores: its mean over repeats, its interval, and its two-sided p."""
+
+    mean: float
+    interval: tuple[float, float]
+    p: float
+
+
+def paired_difference(
+    one: ArrayLike,
+    other: ArrayLike,
+    *,
+    statistic: Callable[[np.ndarray], float | np.ndarray] = uar,
+    samples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Difference | None:
+    """Difference of a statistic between two recognisers of the same utterances, by a paired bootstrap.
+
+    Each draw takes as many speakers and as many repeats as there are, with replacement, the same ones of both
+    recognisers, and is the mean over its repeats of the difference. p is twice the smaller share of draws on
+    either side of 0, themselves counted in: (1 + draws) / (1 + samples).
+    Source: as of `bootstrap_interval`; Davison and Hinkley, "Bootstrap Methods and their Application", 1997, sec. 4.2.
+
+    Args:
+        one, other: (repeats, speakers, k, k) counts of the same speakers.
+        statistic, samples, level, seed: as of `bootstrap_interval`.
+
+    Returns: None when fewer than two speakers have utterances.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    >>> good, bad = [[[[4, 0], [0, 4]], [[3, 1], [0, 4]]]], [[[[2, 2], [2, 2]], [[2, 2], [1, 3]]]]
+    >>> paired_difference(good, bad).mean
+    0.375
+    """
+    counts = np.stack([np.asarray(one), np.asarray(other)])  # (2, repeats, speakers, k, k)
+    counts = counts[:, :, counts.any(axis=(0, 1, 3, 4))]
+    repeats, speakers = counts.shape[1:3]
+    if speakers < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size=samples)
+    first, second = (statistic(np.einsum("bs,rsij->brij", weights, side)) for side in counts)
+    drawn = rng.integers(repeats, size=(samples, repeats))
+    values = np.take_along_axis(first - second, drawn, axis=1).mean(axis=1)
+    whole = [np.mean(statistic(side.sum(axis=1))) for side in counts]
+    tail = 50 * (1 - level)
+    low, high = np.percentile(values, [tail, 100 - tail])
+    beyond = min(np.count_nonzero(values <= 0), np.count_nonzero(values >= 0))
+    p = min(1.0, 2 * (1 + beyond) / (1 + samples))
+    return Difference(float(whole[0] - whole[1]), (float(low), float(high)), float(p))

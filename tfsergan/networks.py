@@ -33,11 +33,19 @@ class GlorotPerCopy(keras.initializers.Initializer):
 class BatchNormPerCopy(keras.layers.Layer):
     """Batch normalisation of (copies, batch, features) over the batch alone, so that no copy sees another.
 
-    Ioffe & Szegedy 2015, algorithms 1 and 2, with Keras's momentum and epsilon; `keras.layers.BatchNormalization`
-    would average over copies too.
+    Ioffe & Szegedy 2015, algorithms 1 and 2, with Keras's epsilon; `keras.layers.BatchNormalization` would average
+    over copies too.
+
+    Args:
+        momentum: of the moving averages; Keras's by default. They start at 0 and 1 and take some 5 / (1 - momentum)
+            updates to be the vectors' own.
     """
 
-    momentum, epsilon = 0.99, 1e-3
+    epsilon = 1e-3
+
+    def __init__(self, momentum: float = 0.99, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
 
     def build(self, shape):
         size = (shape[0], 1, shape[2])
@@ -57,6 +65,9 @@ class BatchNormPerCopy(keras.layers.Layer):
             for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving * self.momentum + now * (1 - self.momentum))
         return (x - mean) * keras.ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "momentum": self.momentum}
 
 
 @keras.saving.register_keras_serializable(package="tfsergan")
@@ -132,7 +143,9 @@ class GaussianMixture(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def activation(name: str, leaky_relu_slope: float, number: int, dtype: str = "float32") -> keras.layers.Layer:
+def activation(
+    name: str, leaky_relu_slope: float, number: int, dtype: str | None = None
+) -> keras.layers.Layer:
     """The activation after a hidden layer: "leaky_relu", "relu", "tanh" or "prelu"."""
     if name == "leaky_relu":
         return keras.layers.LeakyReLU(leaky_relu_slope, dtype=dtype, name=f"leaky_relu_{number}")
@@ -212,6 +225,9 @@ def parallel_mlp(
     hidden: str = "leaky_relu",
     leaky_relu_slope: float = 0.2,
     batch_norm: bool = False,
+    batch_norm_momentum: float = 0.99,
+    final: str = "linear",
+    precision: str = "float32",
     name: str | None = None,
 ) -> keras.Model:
     """Independent multilayer perceptrons of one shape, computed together along a leading axis.
@@ -228,9 +244,12 @@ def parallel_mlp(
         hidden: the activation, see `activation`.
         leaky_relu_slope: slope of a leaky ReLU for negative inputs.
         batch_norm: normalise each hidden layer's activations over the batch, before dropout.
+        batch_norm_momentum: of its moving averages.
+        final: the activation of the output layer.
+        precision: "float32", or "mixed_bfloat16" for matrix products in that type; weights stay float32.
         name: name of the model.
     """
-    copies = len(seeds)
+    copies, dtype = len(seeds), None if precision == "float32" else precision  # None: Keras's default
     layer_seeds = [np.random.SeedSequence(int(seed)).generate_state(len(units) + 1) for seed in seeds]
     x = vectors = keras.Input(batch_shape=(copies, None, inputs))  # (E, B, D)
     for i, width in enumerate((*units, outputs)):
@@ -239,15 +258,26 @@ def parallel_mlp(
             output_shape=(None, width),
             bias_axes="eo",
             kernel_initializer=GlorotPerCopy([states[i] for states in layer_seeds]),
+            dtype=dtype,
             name=f"dense_{i + 1}" if i < len(units) else "output",
         )(x)
         if i < len(units):
-            x = activation(hidden, leaky_relu_slope, i + 1)(x)
+            x = activation(hidden, leaky_relu_slope, i + 1, dtype=dtype)(x)
             if batch_norm:
-                x = BatchNormPerCopy(name=f"batch_norm_{i + 1}")(x)
+                x = BatchNormPerCopy(batch_norm_momentum, name=f"batch_norm_{i + 1}")(x)
             if dropout:
-                x = keras.layers.Dropout(dropout, seed=int(layer_seeds[0][i]), name=f"dropout_{i + 1}")(x)
+                rate = {"rate": dropout, "seed": int(layer_seeds[0][i])}
+                x = keras.layers.Dropout(**rate, dtype=dtype, name=f"dropout_{i + 1}")(x)
+    if final != "linear" or precision != "float32":
+        # Losses are taken in float32.
+        x = keras.layers.Activation(final, dtype=dtype and "float32", name="final")(x)
     return keras.Model(vectors, x, name=name)
+
+
+def one_copy(network: keras.Model, of: keras.Model, copy: int = 0) -> keras.Model:
+    """A network of one copy with the weights of a copy of another of the same shape; returns it."""
+    network.set_weights([weight[copy : copy + 1] for weight in of.get_weights()])
+    return network
 
 
 def mlp(
@@ -267,9 +297,8 @@ def mlp(
 
     Args:
         dropout: as of `parallel_mlp`, or a share for each hidden layer.
-        final: the activation of the output layer.
-        precision: "float32", or "mixed_bfloat16" for matrix products in that type; weights stay float32.
-        inputs, units, outputs, seed, hidden, leaky_relu_slope, name: as of `parallel_mlp`, with one seed.
+        inputs, units, outputs, seed, hidden, leaky_relu_slope, final, precision, name: as of `parallel_mlp`,
+            with one seed.
     """
     rates = np.broadcast_to(dropout, len(units)).tolist()
     layer_seeds = np.random.SeedSequence(int(seed)).generate_state(2 * len(units) + 1)

@@ -72,7 +72,7 @@ class Role:
     """What a paper uses a corpus for.
 
     Args:
-        name: "labelled", "source" or "cross".
+        name: "labelled", "source" or "cross"; what `--corpus` calls it.
         corpus: the paper's own.
         demo: the part of the demo corpus that stands in.
         about: the paper's words for it, with the section.
@@ -80,6 +80,7 @@ class Role:
         features: its feature set by corpus name, "default" for others; the paper's where this is empty.
         variants: further feature sets, one a value of the hyper-parameter `each`: {features = "logmel-{}", each =
             "speeds"}; empty for none.
+        utterances: how many the paper has of it; 0 where that is no matter.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Role:
     about: str
     labels: Mapping[str, str]
     features: Mapping[str, str] = field(default_factory=dict)
+    utterances: int = 0
     variants: Mapping[str, str] = field(default_factory=dict)
 
     def variants_of(self, settings: "Settings") -> tuple[str, ...]:
@@ -153,9 +155,12 @@ class TableSpec:
         quoted: rows that the paper itself quotes from elsewhere.
         reruns: those of them that another reproduction measures.
         needs: roles without which the table can't be measured.
+        column_needs: those of one column, where not all of the table's.
         column_sources: columns that print a metric or a measured column of another name: `{column, metric}`, and
             what else `Place` has.
         row_sources: rows that are measured for another table, row or column: `{table, row, column}`.
+        compared: pairs of rows whose difference is tested, column by column.
+        fold_averages: whether the notes also give the scores averaged over folds.
         reported: (row, column) -> (mean, standard deviation or None).
         notes: printed below.
     """
@@ -172,14 +177,18 @@ class TableSpec:
     quoted: tuple[str, ...]
     reruns: Mapping[str, Rerun]
     needs: tuple[str, ...]
+    column_needs: Mapping[str, Sequence[str]]
     column_sources: Mapping[str, Mapping[str, str]]
     row_sources: Mapping[str, Mapping[str, Any]]
+    compared: tuple[Sequence[str], ...]
+    fold_averages: bool
     reported: Mapping[tuple[str, str], tuple[float, float | None]]
     notes: tuple[str, ...]
 
     def needs_of(self, column: str) -> list[str]:
         """The roles without which a column can't be measured: what rows share is about no source."""
-        return [role for role in self.needs if not (column in self.shared and role == "source")]
+        needs = self.column_needs.get(column, self.needs)
+        return [role for role in needs if not (column in self.shared and role == "source")]
 
     def place(self, row: str, column: str) -> Place:
         """Where the cell that is printed at a row and column is measured."""
@@ -322,7 +331,7 @@ def parse(name: str, text: str) -> Paper:
                 key: data[key]
                 for key in ("title", "authors", "venue", "year", "bibtex", "features", "protocols")
             },
-            roles={key: Role(key, **role) for key, role in data["roles"].items()},
+            roles=read_roles(data["roles"]),
             hyperparameters=hyperparameters,
             schedules=schedules,
             schedule_notes={key: schedule["about"] for key, schedule in data["schedules"].items()},
@@ -336,6 +345,18 @@ def parse(name: str, text: str) -> Paper:
         )
     except (_toml.TOMLDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise TfserganError(f"{name}.toml: {type(error).__name__}: {error}") from error
+
+
+def read_roles(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Role]:
+    """The roles; one with `tasks`, a label rule each, becomes a role a task, such as "source/valence" of "source"."""
+    roles = {}
+    for name, entry in table.items():
+        shared = {key: value for key, value in entry.items() if key != "tasks"}
+        if "tasks" not in entry:
+            roles[name] = Role(name, **shared)
+        for task, rule in entry.get("tasks", {}).items():
+            roles[f"{name}/{task}"] = Role(name, **shared, labels={"default": rule})
+    return roles
 
 
 def read_values(table: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
@@ -369,8 +390,9 @@ def read_table(entry: Mapping[str, Any]) -> TableSpec:
         **{key: entry[key] for key in ("number", "title", "unit", "metric", "decimals")},
         scale=entry.get("scale", 1.0),
         **{key: tuple(entry[key]) for key in ("rows", "columns")},
-        **{key: tuple(entry.get(key, ())) for key in ("shared", "quoted", "needs", "notes")},
-        **{key: entry.get(key, {}) for key in ("column_sources", "row_sources")},
+        **{key: tuple(entry.get(key, ())) for key in ("shared", "quoted", "needs", "compared", "notes")},
+        **{key: entry.get(key, {}) for key in ("column_needs", "column_sources", "row_sources")},
+        fold_averages=entry.get("fold_averages", True),
         reruns=reruns,
         reported=reported,
     )

@@ -161,6 +161,84 @@ class Utterances(Batches):
         return x, *(tf.gather(y, rows) for y in self.labels)
 
 
+class SourceAndTarget(Batches):
+    """Batches of labelled source vectors beside unlabelled target vectors, drawn anew for each of several repeats.
+
+    Gives source vectors (R, B, D), their labels (R, B) and target vectors (R, B, D). An epoch is as many steps as the
+    rows of a repeat make full batches, at least one; the target starts over when it is through.
+
+    Args:
+        source: (n, D) vectors.
+        labels: (n,) integers.
+        target: (m, D) vectors.
+        rows: (R, k) row numbers of the source, some of them several times, that make an epoch of each repeat.
+        batch_size: vectors of each set in a step.
+        seeds: of the order, one a repeat.
+    """
+
+    def __init__(
+        self,
+        source: np.ndarray,
+        labels: np.ndarray,
+        target: np.ndarray,
+        rows: np.ndarray,
+        batch_size: int,
+        seeds: Sequence[int],
+    ):
+        if not (len(source) and len(target)):
+            raise TfserganError(
+                f"no vectors to train on: {len(source)} of the source, {len(target)} of the target"
+            )
+        super().__init__(steps_an_epoch(rows.shape[1], batch_size))
+        self.source, self.target = tf.constant(source, tf.float32), tf.constant(target, tf.float32)
+        self.labels = tf.constant(labels, tf.int32)
+        self.rows = [tf.constant(row, tf.int32) for row in rows]
+        self.batch_size = batch_size
+        self.seeds = [seed % 2**30 for seed in seeds]  # the target's is the next number
+
+    def epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        rows = [self.order(row, seed, epoch) for row, seed in zip(self.rows, self.seeds, strict=True)]
+        every = tf.range(self.target.shape[0])
+        targets = [self.order(every, seed + 1, epoch) for seed in self.seeds]
+        return tf.data.Dataset.from_tensor_slices((tf.stack(rows, axis=1), tf.stack(targets, axis=1)))
+
+    def order(self, rows: tf.Tensor, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+        """The rows of each step (steps, B): shuffled, from the start again where they are too few."""
+        shuffled = tf.random.experimental.stateless_shuffle(rows, tf.stack([seed, epoch]))
+        wanted = np.arange(self.steps * self.batch_size) % rows.shape[0]
+        return tf.reshape(tf.gather(shuffled, wanted), (self.steps, self.batch_size))
+
+    def gather(self, rows: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tf.gather(self.source, rows), tf.gather(self.labels, rows), tf.gather(self.target, targets)
+
+
+class Patience:
+    """Early stopping: a condition that is met once a measure has not fallen for so many epochs.
+
+    Its memory is of the model's variables and so in its checkpoints.
+
+    Args:
+        model: in training.
+        measure: name of what `train_step` measures.
+        epochs: without a new lowest value.
+        least: share by which a value must be below the lowest to count as new.
+    """
+
+    def __init__(self, model: keras.Model, measure: str, epochs: int, least: float):
+        self.measure, self.epochs, self.least = measure, epochs, least
+        self.lowest = keras.Variable(float(np.finfo(np.float32).max), trainable=False, name="lowest")
+        self.waited = keras.Variable(0, trainable=False, dtype="int32", name="waited")
+        model.patience = [self.lowest, self.waited]
+
+    def __call__(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        if logs[self.measure] < float(self.lowest) * (1 - self.least):
+            self.lowest.assign(logs[self.measure])
+            self.waited.assign(0)
+        else:
+            self.waited.assign(self.waited + 1)
+        return int(self.waited) >= self.epochs
+
+
 def train(
     model: keras.Model,
     batches: Batches,

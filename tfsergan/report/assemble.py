@@ -11,7 +11,7 @@ import numpy as np
 from tfsergan import metrics
 from tfsergan.papers import Paper, TableSpec, load
 from tfsergan.report import figures, page, reruns
-from tfsergan.report.tables import Cell, Measured, Score, Table, write
+from tfsergan.report.tables import MINUS, Cell, Measured, Score, Table, signed, write
 
 Cells = Mapping[tuple[int, str, str], Sequence[Mapping[str, Any]]]
 """Results by table, row and column."""
@@ -55,11 +55,8 @@ def table_of(
                 ours = difference(ours, measured(other, place.metric, spec.scale)) if other else None
             reason = "" if quoted or ours else why_missing(paper, spec, run, row, column)
             filled[row, column] = Cell(reported, ours, reason)
-            if (
-                "confusion" in (found or [{}])[0]
-                and not place.minus
-                and len({result["fold"] for result in found}) > 1
-            ):
+            several = spec.fold_averages and not place.minus and "confusion" in (found or [{}])[0]
+            if several and len({result["fold"] for result in found}) > 1:
                 mean = np.mean([result["metrics"][place.metric] for result in found]) * spec.scale
                 averages[f"{column} {place.row}".strip()] = f"{mean:.{spec.decimals}f}"
     return Table(
@@ -70,9 +67,10 @@ def table_of(
         rows=(*spec.rows, *extra),
         columns=spec.columns,
         cells=filled | rerun_cells(spec, run, folder),
-        warnings=(*stand_ins(paper, spec, run), *unconverged(own)),
+        warnings=(*stand_ins(paper, spec, run), *incomplete(paper, spec, run), *unconverged(own)),
         notes=(
             *spec.notes,
+            *comparisons(spec, cells),
             *averaged_over_folds(averages),
             *distances(own),
             *training_lengths(own),
@@ -180,7 +178,8 @@ def why_missing(paper: Paper, spec: TableSpec, run: Mapping[str, Any], row: str,
     needs = spec.needs_of(column)
     reasons = [absent[role] for role in needs if role in absent]
     if reasons:
-        return " ".join(reasons) + f" Or choose another: `--corpus {first_absent(needs, absent)}=NAME`."
+        role = paper.roles[first_absent(needs, absent)].name
+        return " ".join(reasons) + f" Or choose another: `--corpus {role}=NAME`."
     command = f"`tfsergan reproduce {paper.name} --table {spec.number}`"
     return f"{command} with this run's options measures it."
 
@@ -193,10 +192,53 @@ def first_absent(needs: Sequence[str], absent: Mapping[str, str]) -> str:
 def stand_ins(paper: Paper, spec: TableSpec, run: Mapping[str, Any]) -> list[str]:
     """In bold: which corpora are not the paper's."""
     used = {role: run["corpora"][role]["name"] for role in spec.needs if role in run["corpora"]}
-    other = {role: name for role, name in used.items() if name != paper.roles[role].corpus}
+    specs = {paper.roles[role].name: (paper.roles[role].corpus, name) for role, name in used.items()}
     if used and all(name.startswith("demo/") for name in used.values()):
         return ["Demo corpus (synthesised speech): these numbers are not the paper's."]
-    return [f"{role}: {name} stands in for {paper.roles[role].corpus}." for role, name in other.items()]
+    return [f"{role}: {name} stands in for {own}." for role, (own, name) in specs.items() if name != own]
+
+
+def incomplete(paper: Paper, spec: TableSpec, run: Mapping[str, Any]) -> list[str]:
+    """In bold: which of the paper's corpora have another number of utterances here."""
+    here = [(paper.roles[role], run["corpora"][role]) for role in spec.needs if role in run["corpora"]]
+    lines = [
+        f"{c['name']}: {c['utterances']} utterances here, {role.utterances} in the paper."
+        for role, c in here
+        if c["name"] == role.corpus and role.utterances not in (0, c["utterances"])
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def comparisons(spec: TableSpec, cells: Cells) -> list[str]:
+    """A line a pair of rows: their difference in each column, its interval, and whether it may be chance."""
+    lines = []
+    for one, other in spec.compared:
+        parts = []
+        for column in spec.columns:
+            pair = [
+                cells.get((p.table, p.row, p.column)) for p in (spec.place(r, column) for r in (one, other))
+            ]
+            if all(pair):
+                parts.append(f"{column} {difference_text(spec, *pair)}")
+        if parts:
+            lines.append(f"{one} {MINUS} {other}: {'; '.join(parts)}.")
+    if lines:
+        lines.append(
+            "Differences: 95 % interval and two-sided p from 2000 paired draws of speakers and seeds; a p of one "
+            "comparison, not corrected for their number."
+        )
+    return lines
+
+
+def difference_text(spec: TableSpec, one: Sequence[Mapping], other: Sequence[Mapping]) -> str:
+    """One column of `comparisons`: "+1.20 [-0.30, 2.70], p 0.12"."""
+    repeats = min(row["repeats"] for row in (*one, *other))
+    counts = [by_repeat(sorted(rows, key=lambda row: row["fold"]), repeats) for rows in (one, other)]
+    found = metrics.paired_difference(*counts, statistic=getattr(metrics, spec.metric))
+    if found is None:
+        return "one speaker alone"
+    numbers = [signed(value * spec.scale, spec.decimals) for value in (found.mean, *found.interval)]
+    return f"{numbers[0]} [{numbers[1]}, {numbers[2]}], p {found.p:.3f}"
 
 
 def unconverged(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -268,6 +268,37 @@ def labelled_points(
             handletextpad=0.1,
         )
     figure.suptitle(title, fontsize=12, color=INK)
+
+
+def clouds(panels: Mapping[str, Mapping[str, np.ndarray]], across: int, title: str) -> "Figure":
+    """Points on planes, a colour a group; so many panels a line.
+
+    Su & Lee 2021, figure 2.
+
+    Args:
+        panels: panel -> group -> (n, 2) points; the first panel's groups are the legend's.
+        across: panels side by side.
+        title: above the figure.
+
+    Raises:
+        ValueError: no panel, or a group that is not (n, 2).
+    """
+    if not panels or any(np.ndim(p) != 2 or np.shape(p)[1] != 2 for g in panels.values() for p in g.values()):
+        raise ValueError("clouds needs at least one panel, of (n, 2) points a group")
+    down = math.ceil(len(panels) / across)
+    figure = _figure(3.1 * across, 3.1 * down + 0.7)
+    axes_of = figure.subplots(down, across, squeeze=False)
+    for axes, (name, groups) in zip(axes_of.flat, panels.items(), strict=False):
+        for i, (label, points) in enumerate(groups.items()):
+            style = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)], "linewidths": 0}
+            axes.scatter(*points.T, s=9, alpha=0.6, label=label, **style)
+        axes.set_title(name, fontsize=10, color=INK, loc="left")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_color(FAINT)
+    for axes in axes_of.flat[len(panels) :]:
+        axes.set_axis_off()
+    _title_and_legend(figure, axes_of.flat[0], title)
     return figure
 
 
