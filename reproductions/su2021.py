@@ -25,6 +25,7 @@ from tfsergan.methods.adversarial import Adversarial
 from tfsergan.methods.cycle_gan import CycleGAN, Translators
 from tfsergan.methods.domain_adaptation import (
     DANN,
+    AdaptedClassifier,
     CyCADA,
     CycleEmotionGAN,
     EmotionClassifier,
@@ -117,9 +118,7 @@ def tables_2_and_3(run: Run, piece: Piece, tables: Collection[int]) -> None:
             run.measure(table, row, column, piece.name, compute)
 
     cell(2, "O", partial(transfer.recognised, "", "O"))
-    cell(
-        2, "DANN*", lambda: transfer.dann().predict_emotion(transfer.test_x), partial(transfer.epochs, "DANN")
-    )
+    cell(2, "DANN*", lambda: transfer.dann().predict_emotion(transfer.test_x))
     for method, (table, beginning, kinds) in AUGMENTED.items():
         if table == 3:
             cell(2, method, partial(transfer.adapted, method), partial(transfer.epochs, method))
@@ -253,7 +252,7 @@ class Transfer:
             export.save_scalers(self.folder, *self.scalers, *names)
             model.start_from(self.pretrained(condition))
         weights = {name: s[name] for name in ("lambda_1", "lambda_2", "lambda_3", "penalty")}
-        count = 3 if hasattr(model, "classifier") else 2
+        count = 3 if isinstance(model, AdaptedClassifier) else 2
         rate = step_decay(s.learning_rate, s.decay, s.decay_updates)
         rates = (rate, rate, s["classifier.learning_rate"])[:count]
         model.compile(*map(self.adam, rates), **weights)
