@@ -91,6 +91,7 @@ class FoldVectors(sahu2017.FoldVectors):
     def __init__(self, run: Run, fold: folds.Fold):
         super().__init__(run, fold)
         self.synthesized: dict[tuple[str, int], np.ndarray] = {}
+        self.coded: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}  # of each repeat
         self.epochs: dict[tuple[str, int], int] = {}  # of each GAN
 
     def gan(self, kind: str, repeat: int) -> VanillaGANSampler:
@@ -112,7 +113,9 @@ class FoldVectors(sahu2017.FoldVectors):
 
     def real_codes(self, repeat: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Codes by the autoencoder that a repeat's vanilla GAN starts from, z-normed by training codes."""
-        return self.encoded(self.gan("vanilla", repeat).autoencoder_)
+        if repeat not in self.coded:
+            self.coded[repeat] = self.encoded(self.gan("vanilla", repeat).autoencoder_)
+        return self.coded[repeat]
 
     def made(self, kind: str, repeat: int) -> tuple[np.ndarray, np.ndarray]:
         """`copies` synthetic sets of the training set's emotions, (n, D) or (n, N), and these (n,)."""
