@@ -1,8 +1,11 @@
 """FusedAdam is Keras's Adam; a step schedule decays by updates."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfsergan.optimizers import FusedAdam, step_decay
 
@@ -62,3 +65,21 @@ def test_the_optimizer_decays_by_its_own_updates():
         rates.append(float(optimizer.learning_rate))
         optimizer.apply([keras.ops.convert_to_tensor([1.0])], [variable])
     np.testing.assert_allclose(rates, [1, 1, 0.1, 0.1, 0.01], rtol=1e-6)
+
+
+def test_what_was_trained_is_freed():
+    """Thousands of models are trained in one process; Keras's own Adam keeps the variables of each."""
+
+    def train() -> None:
+        variables = [keras.Variable(np.ones(3), dtype="float32")]
+        optimizer = FusedAdam(0.1)
+        optimizer.build(variables)
+        tf.function(lambda: optimizer.apply([tf.ones(3)], variables))()
+
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(thing, tf.Variable | tf.Graph) for thing in gc.get_objects())
+
+    before = kept()
+    train()
+    assert kept() == before

@@ -17,6 +17,13 @@ class FusedAdam(keras.optimizers.Adam):
             raise ValueError("FusedAdam has no amsgrad variant; take keras.optimizers.Adam")
         super().build(variables)
 
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        # With one replica there is nothing to sum, and TensorFlow's sum registers a gradient that keeps the graph,
+        # and with it every variable of the model, for as long as the process lives.
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            return grads_and_vars
+        return super()._all_reduce_sum_gradients(grads_and_vars)
+
     def update_step(self, gradient, variable, learning_rate):
         step = tf.cast(self.iterations.value + 1, variable.dtype)
         beta_1, beta_2 = (tf.constant(beta, variable.dtype) for beta in (self.beta_1, self.beta_2))

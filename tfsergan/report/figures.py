@@ -268,6 +268,7 @@ def labelled_points(
             handletextpad=0.1,
         )
     figure.suptitle(title, fontsize=12, color=INK)
+    return figure
 
 
 def clouds(panels: Mapping[str, Mapping[str, np.ndarray]], across: int, title: str) -> "Figure":
