@@ -15,6 +15,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from tfsergan import evaluation, export, folds, papers, training
 from tfsergan.classifiers import DNN
 from tfsergan.corpora import Corpus
+from tfsergan.engine import Task
 from tfsergan.evaluation import Run
 from tfsergan.methods.bao2019 import (
     CyclePair,
@@ -29,13 +30,39 @@ from tfsergan.report import figures
 
 def reproduce(run: Run, tables: Collection[int]) -> None:
     """Measures the cells of these tables that are not measured yet."""
-    if 2 in tables:
-        run.each(table_2, chosen_folds(run))
-    whole = StyleTransfer(run, folds.whole(run.corpus("labelled")))
+    tasks = run.tasks(table_2, chosen_folds(run) if 2 in tables else [], ahead=gans)
+    if (1 in tables and run.has("source")) or (3 in tables and run.has("cross")):
+        tasks += run.tasks(tables_1_and_3, [folds.whole(run.corpus("labelled"))], tables, ahead=gans)
+    run.do(tasks)
+
+
+def gans(run: Run, fold: folds.Fold) -> list[Task]:
+    """The trainings of a fold that are not finished."""
+    folder, values = StyleTransfer(run, fold).folder, run.settings.lambda_cls if run.has("source") else ()
+    left = [value for value in values if not training.finished(folder / label(value))]
+    first = Task(f"{fold.name} pretraining", pretrain, (fold,))
+    after = frozenset([first.name])
+    trainings = [Task(f"{fold.name} {label(value)}", train_gan, (fold, value), after) for value in left]
+    return [first, *trainings] if left else []
+
+
+def pretrain(run: Run, fold: folds.Fold) -> None:
+    """The first of them."""
+    StyleTransfer(run, fold).pretrained()
+
+
+def train_gan(run: Run, fold: folds.Fold, lambda_cls: float) -> None:
+    """One of the others."""
+    StyleTransfer(run, fold).gan(lambda_cls)
+
+
+def tables_1_and_3(run: Run, fold: folds.Fold, tables: Collection[int]) -> None:
+    """What is trained on all of the labelled corpus."""
+    transfer = StyleTransfer(run, fold)
     if 1 in tables and run.has("source"):
-        table_1(run, whole)
+        table_1(run, transfer)
     if 3 in tables and run.has("cross"):
-        table_3(run, whole)
+        table_3(run, transfer)
 
 
 def table_1(run: Run, transfer: "StyleTransfer") -> None:

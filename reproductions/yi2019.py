@@ -18,12 +18,16 @@ from tfsergan import evaluation, export, folds, papers, training
 from tfsergan.augmentation import SMOTE, AdditiveNoise, Augmenter, Duplication
 from tfsergan.classifiers import DNN, SVM
 from tfsergan.corpora import Corpus
+from tfsergan.engine import Task
 from tfsergan.errors import TfserganError
 from tfsergan.evaluation import Run
 from tfsergan.methods.yi2019 import adan, multiply_adds_a_vector
 from tfsergan.quality import quality, quality_multiply_adds
 from tfsergan.report import figures
 from tfsergan.samplers import ADANSampler
+
+PARTS = {"acted": "test", "dialogue": "improvised"}
+"""What the ADAN of each role learns from, see `FoldVectors`."""
 
 TrainingSet = Callable[[str, int], tuple[np.ndarray, np.ndarray]]
 """The vectors (n, D) and labels (n,) that a column's classifier of a repeat is trained on."""
@@ -34,11 +38,27 @@ Sets = Iterable[tuple[np.ndarray, np.ndarray]]
 
 def reproduce(run: Run, tables: Collection[int]) -> None:
     """Measures the cells of these tables that are not measured yet."""
+    tasks: list[Task] = []
     if run.has("acted") and {1, 5} & set(tables):
-        run.each(acted, chosen_folds(run, "acted"), tables)
+        tasks += run.tasks(acted, chosen_folds(run, "acted"), tables, ahead=partial(adans, role="acted"))
     if run.has("dialogue") and {2, 3, 4, 5} & set(tables):
-        run.each(dialogue, chosen_folds(run, "dialogue"), tables)
+        tasks += run.tasks(
+            dialogue, chosen_folds(run, "dialogue"), tables, ahead=partial(adans, role="dialogue")
+        )
+    run.do(tasks)
     draw(run)
+
+
+def adans(run: Run, fold: folds.Fold, role: str) -> list[Task]:
+    """The trainings of a fold that are not finished."""
+    vectors = FoldVectors(run, role, fold, PARTS[role])
+    left = [r for r in range(run.settings.repeats) if not training.finished(vectors.folder / f"adan-{r}")]
+    return [Task(f"{vectors.name} adan-{r}", train_adan, (role, fold, r)) for r in left]
+
+
+def train_adan(run: Run, role: str, fold: folds.Fold, repeat: int) -> None:
+    """One of them."""
+    FoldVectors(run, role, fold, PARTS[role]).trained_sampler(repeat)
 
 
 def acted(run: Run, fold: folds.Fold, tables: Collection[int]) -> None:
@@ -58,7 +78,7 @@ def acted(run: Run, fold: folds.Fold, tables: Collection[int]) -> None:
 
 def dialogue(run: Run, fold: folds.Fold, tables: Collection[int]) -> None:
     """Tables 2 to 4 for one test session (sec. III-C and IV)."""
-    vectors = FoldVectors(run, "dialogue", fold, part="improvised")
+    vectors = FoldVectors(run, "dialogue", fold, PARTS["dialogue"])
     if 2 in tables:
         synthetic = partial(vectors.synthetic, "ADAN")  # one training set for both columns
         columns, extra = ("improvised", "all"), vectors.trained
@@ -269,7 +289,7 @@ def draw(run: Run) -> None:
     """Figures 2 and 3, from the first fold's first ADAN of each corpus, once those are trained."""
     first = {
         role: FoldVectors(run, role, chosen_folds(run, role)[0], part)
-        for role, part in (("acted", "test"), ("dialogue", "improvised"))
+        for role, part in PARTS.items()
         if run.has(role)
     }
     first = {role: v for role, v in first.items() if training.finished(v.folder / "adan-0")}

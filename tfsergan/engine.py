@@ -8,11 +8,12 @@ import importlib.util
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -230,23 +231,20 @@ class Ready:
             self.under_way[submit(call, self.waiting.pop(task.name))] = task
 
 
-def in_order(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks as they come, each after those it waits for among them.
+def in_order(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks, each after those it waits for among them.
 
     Raises:
         ValueError: two of one name, or tasks that wait for each other.
     """
-    waiting, ordered = list(tasks), []
-    if len({task.name for task in waiting}) < len(waiting):
-        raise ValueError(f"two tasks of one name among {sorted(task.name for task in waiting)}")
-    while waiting:
-        names = {task.name for task in waiting}
-        ready = [task for task in waiting if not task.after & names]
-        if not ready:
-            raise ValueError(f"tasks wait for each other: {sorted(names)}")
-        ordered += ready
-        waiting = [task for task in waiting if task.after & names]
-    return ordered
+    by_name = {task.name: task for task in tasks}
+    if len(by_name) < len(tasks):
+        raise ValueError(f"two tasks of one name among {sorted(task.name for task in tasks)}")
+    waits_for = {task.name: sorted(task.after & by_name.keys()) for task in tasks}
+    try:
+        return [by_name[name] for name in TopologicalSorter(waits_for).static_order()]
+    except CycleError as error:
+        raise ValueError(f"tasks wait for each other: {error.args[1]}") from error
 
 
 def in_worker(threads: int, call: Call, task: Task) -> Any:

@@ -89,18 +89,34 @@ class Run:
         text = json.dumps([self.seed, self.paper.name, *map(str, names)])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
-    def each(self, work: Callable[..., None], items: Iterable[Any], *shared: Any) -> None:
-        """Calls `work(run, item, *shared)` for each item: independent pieces of a run, such as its folds.
+    def each(self, work: Callable[..., None], items: Iterable[Any], *shared: Any, **options: Any) -> None:
+        """Calls `work(run, item, *shared)` for each item; arguments are those of `tasks`."""
+        self.do(self.tasks(work, items, *shared, **options))
+
+    def tasks(
+        self,
+        work: Callable[..., None],
+        items: Iterable[Any],
+        *shared: Any,
+        ahead: Callable[..., Sequence[Task]] | None = None,
+    ) -> list[Task]:
+        """A task an item: independent pieces of a run, such as its folds.
 
         Args:
             work: a function of a module. It keeps what others need in the run's folder alone: results, and
                 stages under `models/`.
             items: with a `name`, or as their own name.
-            shared: what every call gets.
+            shared: what every call gets beside the run and its item.
+            ahead: gives, for the run and an item, tasks that train what `work` would else train itself, to be done
+                before it side by side. One process alone needs none.
         """
-        self.do(
-            [Task(f"{work.__name__} {getattr(item, 'name', item)}", work, (item, *shared)) for item in items]
-        )
+        found = []
+        for item in items:
+            before = ahead(self, item) if ahead and self.engine.elsewhere else []
+            name = f"{work.__name__} {getattr(item, 'name', item)}"
+            after = frozenset(task.name for task in before)
+            found += [*before, Task(name, work, (item, *shared), after)]
+        return found
 
     def do(self, tasks: Sequence[Task]) -> None:
         """Does tasks, each after those it waits for, where the run's engine does them."""
