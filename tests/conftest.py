@@ -4,6 +4,7 @@ import importlib
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
+os.environ["OMP_NUM_THREADS"] = "1"  # before scikit-learn: on a busy machine its threads wait for each other
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -116,7 +116,7 @@ def test_a_finished_folder_is_read(tmp_path, data):
     assert training.finished(tmp_path / "gan") and training.finished(tmp_path / "gan" / "pretraining")
     lengths = [
         len(training.curves(tmp_path / "log" / part)["losses/reconstruction_loss"])
-        for part in ("", "pretrain")
+        for part in ("", "pretraining")
     ]
     assert lengths == [3, 2]
     told = []
