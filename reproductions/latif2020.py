@@ -241,7 +241,7 @@ class FoldVectors:
         basis = mixup(self.x, one_hot, s.mixed_copies if with_mixup else 0, s.alpha, seed)
         if name == "Autoencoder":
             return self.plain_autoencoder(basis, f"{row}-{repeat}", seed).encode
-        reducer = PCA(s.encoded, random_state=seed)
+        reducer = PCA(s.encoded, svd_solver="full")
         if name == "SMACOF MDS":
             reducer = LandmarkMDS(s.encoded, **s.group("mds"), random_state=seed)
         return reducer.fit(basis.x).transform
@@ -268,6 +268,8 @@ class FoldVectors:
 
 def draw(run: Run) -> None:
     """Figure 3: losses and outputs of the first fold's first GAN."""
+    if not run.corpus("labelled").session.any():  # only what needs no folds was measured
+        return
     stage = f"latent{run.settings.latent}-0"
     logged = training.curves(FoldVectors(run, chosen_folds(run)[0]).log_dir(stage))
     shown = {tag.partition("/")[2]: v for tag, v in logged.items() if not tag.startswith("learning_rate/")}
@@ -299,20 +301,22 @@ def network_work(run: Run, fold: folds.Fold, tables: Collection[int]) -> float:
     def vectors(updates: int, epochs: int, of: int) -> float:
         return updates * s.batch_size if updates else epochs * of
 
-    latents = [s.latent] if {1, 3, 4, 5} & set(tables) else []
-    latents += [s.encoded] if 2 in tables and len(fold.test) else []
+    wanted = set(tables) & ({1, 2, 4, 5} if len(fold.test) else {3})
+    latents = [s.latent] if wanted - {2} else []
+    latents += [s.encoded] if 2 in wanted else []
     costs = {}
     for latent in latents:
         pretraining, gan = multiply_adds_a_vector(s, features, latent)
         cost = vectors(s.pretrain_updates, s.pretrain_epochs, mixed) * pretraining
         costs[f"latent{latent}"] = cost + vectors(s.updates, s.epochs, mixed) * gan
-    if 2 in tables and len(fold.test):
+    if 2 in wanted:
         own = s.group("autoencoder")
         pretraining, _ = multiply_adds_a_vector(own, features, s.encoded)
         for stage, of in (("autoencoder", n), ("autoencoder-mixup", mixed)):
             costs[stage] = vectors(own["updates"], own["epochs"], of) * pretraining
     folder = run.folder / "models" / fold.name
-    left = ((stage, r) for stage in costs for r in range(s.repeats))
+    repeats = {f"latent{s.latent}": 1} if wanted == {5} else {}  # its quality is the first one's
+    left = ((stage, r) for stage in costs for r in range(repeats.get(stage, s.repeats)))
     return sum(costs[stage] for stage, r in left if not training.finished(folder / f"{stage}-{r}"))
 
 

@@ -214,7 +214,12 @@ def test_what_any_builder_must_keep_is_checked(toy, monkeypatch, ids, x, message
     texts = dict.fromkeys(("speaker", "session", "gender", "emotion", "part"), text)
     ratings = dict.fromkeys(prepared.RATINGS, np.full(2, np.nan, np.float32))
     examples = prepared.Examples(
-        np.array(ids), **texts, **ratings, x=np.array(x, np.float32), feature_names=("f", "g")
+        np.array(ids),
+        **texts,
+        **ratings,
+        x=np.array(x, np.float32),
+        feature_names=("f", "g"),
+        ratings={},
     )
     monkeypatch.setattr(prepared, "read", lambda *_, **__: examples)
     with pytest.raises(TfserganError, match=f"toy.csv.*{message}"):

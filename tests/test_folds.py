@@ -173,7 +173,7 @@ def test_without_sessions_of_two_speakers_go_by_twos(speakers, expected):
 )
 def test_speakers_that_cannot_take_turns_are_refused(speakers):
     toy = Labelled([f"s{i}" for i in range(len(speakers))], speakers, [i % 2 for i in range(len(speakers))])
-    with pytest.raises(TfserganError, match="at least four speakers"):
+    with pytest.raises(TfserganError, match=r"at least four speakers|several sessions"):
         folds.speakers_in_turn(toy)
 
 
@@ -204,3 +204,12 @@ def test_speakers_that_are_missing_or_too_few_are_told(toy):
     for split in (folds.leave_one_speaker_out, lambda corpus: folds.speaker_groups(corpus, 2)):
         with pytest.raises(TfserganError, match="toy: this needs a speaker for every utterance"):
             split(toy)
+
+
+@pytest.mark.parametrize("split", [folds.leave_one_speaker_out, folds.speakers_in_turn])
+def test_speakers_that_would_share_a_folder_are_refused(split):
+    speakers = ["a.1", "a_1", "b", "c"] * 2
+    toy = Labelled([f"s{i % 2}{name}" for i, name in enumerate(speakers)], speakers, [0, 0, 0, 0, 1, 1, 1, 1])
+    toy.session[:] = ["one", "one", "two", "two"] * 2
+    with pytest.raises(TfserganError, match=r"speakers a\.1, a_1.* Rename them in the `speaker` column"):
+        split(toy)

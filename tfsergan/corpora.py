@@ -211,7 +211,7 @@ def save(corpus: Corpus, file: Path) -> None:
     joblib.dump(corpus, file)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=16)
 def restore(file: Path) -> Corpus:
     """What `save` wrote; arrays stay on disk, so that processes of one machine share them in memory."""
     return joblib.load(file, mmap_mode="r")

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager, suppress
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 LOOK = 0.5  # s between two looks at how far tasks are
 ATTEMPTS = 3  # of a task whose process died
-MEMORY_A_JOB = 2 * 2**30  # bytes that a process takes, about
+MEMORY_A_JOB = 4 * 2**30  # bytes that a process takes, about
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,15 @@ class Processes:
         Raises:
             TfserganError: a process died `ATTEMPTS` times.
         """
-        left = Ready(tasks)
-        for attempt in range(ATTEMPTS):
+        left, deaths = Ready(tasks), Counter()
+        while True:
             try:
                 with self.executor() as executor:
                     left.run(executor.submit, call, watch, finish)
                 return
             except processes.BrokenProcessPool as error:
-                if attempt + 1 == ATTEMPTS:
+                deaths.update(left.lost)
+                if max(deaths.values(), default=ATTEMPTS) >= ATTEMPTS:
                     raise TfserganError(
                         f"A process that worked on {', '.join(left.lost)} died {ATTEMPTS} times "
                         f"({str(error).splitlines()[0]}). If memory ran short, the same command with fewer --jobs "
@@ -138,20 +140,20 @@ class Cluster:
             return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
     def run(self, tasks: Sequence[Task], call: Call, watch: Watch, finish: Finish) -> None:
-        """As of `InProcess`; a task whose worker dies is done again by another.
+        """As of `InProcess`; a task whose worker dies is done again by another, as often as the cluster allows.
 
         Raises:
-            TfserganError: a task's workers died `ATTEMPTS` times.
+            TfserganError: a task's workers died more often.
         """
         from distributed.scheduler import KilledWorker
 
         left = Ready(tasks)
-        with self.client() as client, client.get_executor(pure=False, retries=ATTEMPTS - 1) as executor:
+        with self.client() as client, client.get_executor(pure=False) as executor:
             try:
                 left.run(partial(executor.submit, in_worker, self.threads), call, watch, finish)
             except KilledWorker as error:
                 raise TfserganError(
-                    f"The workers of {error.task} died again and again: see their logs. The same command goes on."
+                    f"Workers died again and again at {', '.join(left.lost)}: see their logs. The same command goes on."
                 ) from error
 
     def client(self) -> "distributed.Client":
@@ -268,13 +270,25 @@ def thread_limits(threads: int) -> dict[str, str]:
 
 
 def set_up(threads: int) -> None:
-    """Starts TensorFlow in this process with so many threads, deterministic; once."""
+    """Starts TensorFlow in this process with so many threads, deterministic; once.
+
+    Raises:
+        TfserganError: it has been started with another number.
+    """
     import threadpoolctl
 
     os.environ.update(thread_limits(threads))
     threadpoolctl.threadpool_limits(threads)
     import_tensorflow(threads)
+    import tensorflow as tf
+
     from tfsergan import training
+
+    if tf.config.threading.get_intra_op_parallelism_threads() not in (0, threads):
+        raise TfserganError(
+            f"This process on {socket.gethostname()} has begun with another number of threads than {threads}: "
+            "results would differ in their last digits. Start it anew (a cluster: restart its workers)."
+        )
 
     training.deterministic()
 

@@ -12,6 +12,7 @@ import platform
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -203,20 +204,20 @@ class Run:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.folder / ".lock", timeout=0)
-            with lock:
-                self.claim(command)
-                self.results = Results(self.folder / "results.jsonl")
-                self.results.own = results.complete([*self.results.own, *left_elsewhere(self.folder)])
-                self.results.write()  # without what a kill left unfinished
-                shutil.rmtree(self.folder / ELSEWHERE, ignore_errors=True)
-                yield self
-                self.results.write()
+            lock = filelock.FileLock(self.folder / ".lock", timeout=0).acquire()
         except filelock.Timeout:
             raise TfserganError(
                 f"{self.folder}: another tfsergan process is at work in this folder. "
                 "Wait for it, or give this run a folder of its own: --out FOLDER."
             ) from None
+        with lock:
+            self.claim(command)
+            self.results = Results(self.folder / "results.jsonl")
+            self.results.own = results.complete([*self.results.own, *left_elsewhere(self.folder)])
+            self.results.write()  # without what a kill left unfinished
+            shutil.rmtree(self.folder / ELSEWHERE, ignore_errors=True)
+            yield self
+            self.results.write()
 
     def claim(self, command: str) -> None:
         """Writes `run.toml`, or checks that the one there is of the same run."""
@@ -251,6 +252,9 @@ class Elsewhere:
 
     def __init__(self, run: Run):
         self.run, self.folder = run, run.folder / ELSEWHERE
+        self.corpora = (
+            self.folder / f"corpora-{uuid.uuid4().hex[:8]}"
+        )  # processes keep what they read by its path
         self.told: dict[Path, dict[str, list[int]]] = {}
 
     def __enter__(self) -> "Elsewhere":
@@ -258,7 +262,7 @@ class Elsewhere:
         for role, corpus in self.run.corpora.items():
             places[role] = corpus
             if isinstance(corpus, Corpus):
-                places[role] = (self.folder / "corpora" / f"{role}-{corpus.fingerprint}").absolute()
+                places[role] = (self.corpora / f"{role.replace('/', '-')}-{corpus.fingerprint}").absolute()
                 stored.save(corpus, places[role])
         options = {name: getattr(self.run, name) for name in OPTIONS}
         self.piece = Piece({**options, "folder": self.run.folder.absolute()}, places)
@@ -267,8 +271,8 @@ class Elsewhere:
     def __exit__(self, *error) -> None:
         self.look()
         # After an error the results of unfinished tasks are still there.
-        for left in ("corpora", "progress") if error[0] else ("",):
-            shutil.rmtree(self.folder / left, ignore_errors=True)
+        for left in (self.corpora, self.folder / "progress") if error[0] else (self.folder,):
+            shutil.rmtree(left, ignore_errors=True)
 
     def look(self) -> None:
         """Reports what tasks have told since the last look."""

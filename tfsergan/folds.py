@@ -53,8 +53,9 @@ def leave_one_speaker_out(corpus) -> list[Fold]:
     Raises:
         TfserganError: fewer than two speakers, or a class that a training part lacks.
     """
-    splits = []
-    for speaker in speakers_of(corpus):
+    splits, speakers = [], speakers_of(corpus)
+    require_distinct(corpus, "speaker", speakers)
+    for speaker in speakers:
         test = corpus.speaker == speaker
         fold = Fold(fold_name(speaker), np.flatnonzero(~test), np.flatnonzero(test))
         require_every_class(corpus, fold.train, f"training part of fold {fold.name}")
@@ -103,6 +104,7 @@ def leave_one_session_out(corpus) -> list[Fold]:
             f"{corpus.name}: leave-one-session-out needs a session for every utterance and at least two "
             f"sessions; found {len(sessions)}. Add a `session` column to its feature table."
         )
+    require_distinct(corpus, "session", sessions)
     splits = []
     for session in sessions:
         test = corpus.session == session
@@ -115,12 +117,6 @@ def leave_one_session_out(corpus) -> list[Fold]:
         fold = Fold(fold_name(session), np.flatnonzero(~test), np.flatnonzero(test))
         require_every_class(corpus, fold.train, f"training part of fold {fold.name}")
         splits.append(fold)
-    names = [fold.name for fold in splits]
-    if len(set(names)) < len(names):
-        raise TfserganError(
-            f"{corpus.name}: sessions {', '.join(sessions)} differ only in signs that a folder's name can't have. "
-            "Rename them in the `session` column."
-        )
     return splits
 
 
@@ -136,11 +132,18 @@ def speakers_in_turn(corpus) -> list[Turns]:
     """
     pairs = sorted({*zip(corpus.session.tolist(), corpus.speaker.tolist(), strict=True)})
     speakers = [speaker for _, speaker in pairs]
-    if len(speakers) < 4 or "" in speakers or len({*speakers}) < len(speakers):
+    if len(speakers) < 4 or "" in speakers:
         raise TfserganError(
             f"{corpus.name}: leaving out a test and a validation speaker needs at least four speakers, known for "
-            f"every utterance and each in one session; found {len({*speakers} - {''})}. Mend the `speaker` column."
+            f"every utterance; found {len({*speakers} - {''})}. Mend the `speaker` column."
         )
+    twice = sorted({speaker for speaker in speakers if speakers.count(speaker) > 1})
+    if twice:
+        raise TfserganError(
+            f"{corpus.name}: speaker {twice[0]} is in several sessions. Correct the `speaker` or `session` column."
+        )
+    require_distinct(corpus, "speaker", speakers)
+    require_distinct(corpus, "session", sorted({session for session, _ in pairs}))
     sessions = {session: [s for its, s in pairs if its == session] for session, _ in pairs}
     if "" not in sessions and len(sessions) > 1 and min(map(len, sessions.values())) > 1:
         groups = {fold_name(session): group for session, group in sessions.items()}
@@ -158,8 +161,17 @@ def speakers_in_turn(corpus) -> list[Turns]:
     return found
 
 
+def require_distinct(corpus, column: str, names: list[str]) -> None:
+    """Refuses names of speakers or sessions that would share a folder."""
+    if len({*map(fold_name, names)}) < len(names):
+        raise TfserganError(
+            f"{corpus.name}: {column}s {', '.join(names)} differ only in signs that a folder's name can't have. "
+            f"Rename them in the `{column}` column."
+        )
+
+
 def fold_name(session: str) -> str:
-    """A session's name as that of a folder, never that of `whole`."""
+    """A session's or speaker's name as that of a folder, never that of `whole`."""
     name = re.sub(r"[^\w-]", "_", session)
     return f"session_{name}" if name == WHOLE else name
 

@@ -354,14 +354,23 @@ def save_weights(model: keras.Model, folder: Path) -> None:
     Raises:
         TfserganError: the folder can't be written.
     """
-    unfinished = folder / f"unfinished.{os.getpid()}.weights.h5"
+    write_weights(networks_of(model), folder / WEIGHTS)
+
+
+def write_weights(networks: keras.Model, file: Path) -> None:
+    """Writes weights whole or not at all.
+
+    Raises:
+        TfserganError: the folder can't be written.
+    """
+    unfinished = file.with_name(f"unfinished.{os.getpid()}.weights.h5")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        networks_of(model).save_weights(unfinished)
-        unfinished.replace(folder / WEIGHTS)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        networks.save_weights(unfinished)
+        unfinished.replace(file)
     except (OSError, RuntimeError) as error:
         raise TfserganError(
-            f"{folder / WEIGHTS}: can't be written ({first_line(error)}). Free disk space; the same command goes "
+            f"{file}: can't be written ({first_line(error)}). Free disk space; the same command goes "
             "on from the last checkpoint."
         ) from error
     finally:
@@ -498,9 +507,7 @@ class KeepBest(keras.callbacks.Callback):
         score = float(self.score())
         if score > self.best:
             self.best = score
-            unfinished = self.weights.with_name(f"unfinished.{os.getpid()}.weights.h5")
-            self.networks.save_weights(unfinished)
-            unfinished.replace(self.weights)
+            write_weights(self.networks, self.weights)
             write_atomically(self.file, json.dumps({"score": score, "epoch": epoch + 1}).encode())
 
 

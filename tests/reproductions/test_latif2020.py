@@ -193,13 +193,15 @@ def test_a_poisoned_test_set_changes_scores_alone(
 
 
 def test_a_poisoned_cross_corpus_changes_scores_alone(
-    tmp_path, finished_latif2020, tiny_run, latif2020_corpora, alter, measure_tables, classifiers
+    tmp_path, finished_latif2020, tiny_run, latif2020_corpora, alter, measure_tables, classifiers, weights_in
 ):
     clean, recorded = finished_latif2020
     cross = latif2020_corpora["cross"]
     dirty = latif2020_corpora | {"cross": poisoned(cross, alter, np.arange(len(cross)))}
-    shutil.copytree(clean.folder / "models" / "all", tmp_path / "models" / "all")
     run = measure_tables(tiny_run(tmp_path, dirty, paper="latif2020"), (3,))
+    for stage in sorted((clean.folder / "models" / "all").glob("latent*")):
+        here, there = (r.folder / "models" / "all" / stage.name / WEIGHTS for r in (run, clean))
+        assert weights_in(here) == weights_in(there), stage.name
     for task, found in classifiers.trained.items():
         for one, other in zip(found["weights"], recorded.trained[task]["weights"], strict=True):
             np.testing.assert_array_equal(one, other)

@@ -52,7 +52,7 @@ def table_of(
             ours = measured(found, place.metric, spec.scale, place.over_folds) if found else None
             if place.minus and ours:
                 other = cells.get((place.table, place.row, place.minus), [])
-                ours = difference(ours, measured(other, place.metric, spec.scale)) if other else None
+                ours = difference(found, other, place.metric, spec.scale) if other else None
             reason = "" if quoted or ours else why_missing(paper, spec, run, row, column)
             filled[row, column] = Cell(reported, ours, reason)
             several = spec.fold_averages and not place.minus and "confusion" in (found or [{}])[0]
@@ -143,9 +143,20 @@ def measured(
     )
 
 
-def difference(one: Measured, other: Measured) -> Measured:
-    """How much the one is above the other, without an interval: both are of the same speakers."""
-    return replace(one, mean=one.mean - other.mean, std=None, interval=None)
+def difference(
+    rows: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]], metric: str, scale: float
+) -> Measured:
+    """How much one cell's results are above another's of the same speakers and repeats."""
+    repeats, statistic = min(row["repeats"] for row in (*rows, *other)), getattr(metrics, metric)
+    counts = [by_repeat(cell, repeats) for cell in (rows, other)]
+    one, two = (np.array([statistic(matrix.sum(axis=0)) for matrix in cell]) * scale for cell in counts)
+    found = metrics.paired_difference(*counts, statistic=statistic)
+    return replace(
+        measured(rows, metric, scale),
+        mean=float((one - two).mean()),
+        std=float((one - two).std(ddof=1)) if repeats > 1 else None,
+        interval=tuple(bound * scale for bound in found.interval) if found else None,
+    )
 
 
 def averaged_over_folds(averages: Mapping[str, str]) -> list[str]:
@@ -164,11 +175,12 @@ def training_lengths(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def by_repeat(rows: Sequence[Mapping[str, Any]], repeats: int) -> np.ndarray:
-    """Confusion matrices (repeats, speakers, k, k) of a cell's folds."""
+    """Confusion matrices (repeats, speakers, k, k) of a cell's folds, speakers in the order of their names."""
     matrices = []
     for repeat in range(repeats):
-        speakers = [row["confusion"] for row in rows if row["repeat"] == repeat]
-        matrices.append([np.array(matrix) for fold in speakers for matrix in fold.values()])
+        folds = [(row["fold"], row["confusion"]) for row in rows if row["repeat"] == repeat]
+        named = [(name, fold, matrix) for fold, speakers in folds for name, matrix in speakers.items()]
+        matrices.append([np.array(matrix) for _, _, matrix in sorted(named)])
     return np.array(matrices)
 
 
@@ -233,7 +245,7 @@ def comparisons(spec: TableSpec, cells: Cells) -> list[str]:
 def difference_text(spec: TableSpec, one: Sequence[Mapping], other: Sequence[Mapping]) -> str:
     """One column of `comparisons`: "+1.20 [-0.30, 2.70], p 0.12"."""
     repeats = min(row["repeats"] for row in (*one, *other))
-    counts = [by_repeat(sorted(rows, key=lambda row: row["fold"]), repeats) for rows in (one, other)]
+    counts = [by_repeat(rows, repeats) for rows in (one, other)]
     found = metrics.paired_difference(*counts, statistic=getattr(metrics, spec.metric))
     if found is None:
         return "one speaker alone"

@@ -1,5 +1,7 @@
 """Rows that one paper quotes from another, filled from the reproduction of that other paper here."""
 
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,6 +13,10 @@ from tfsergan.papers import Rerun
 
 SCHEDULES = ("paper", "compact", "quick")
 """Which committed run is preferred, after one of this run's own schedule."""
+
+
+SAME = ("corpora", "settings", "versions")
+"""What results of one run have in common, beside schedule, overrides and seed."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,11 @@ def find(rerun: Rerun, run: Mapping[str, Any], folder: Path | None) -> Found:
         folder: of that run; None to look at committed results alone.
     """
     spec = papers.load(rerun.paper).table(rerun.table)
+    places = [spec.place(rerun.row, rerun.columns.get(column, column)) for column in spec.columns]
+    own = {(place.table, place.row, place.column) for place in places if place.row}
     for rows, place in (beside(rerun.paper, folder), committed(rerun.paper)):
         fitting = [row for row in rows if fits(row, rerun, spec, run)]
-        if fitting:
+        if any((row["table"], row["row"], row["column"]) in own for row in fitting):
             chosen = one_run(fitting, run["run"]["schedule"])
             return Found(chosen, provenance(rerun, chosen[0], place))
     return Found((), how_to(rerun, spec, run, folder))
@@ -88,7 +96,8 @@ def one_run(rows: Sequence[Mapping[str, Any]], schedule: str) -> list[Mapping[st
     def rank(row: Mapping[str, Any]) -> tuple:
         order = [schedule, *SCHEDULES]
         place = order.index(row["schedule"]) if row["schedule"] in order else len(order)
-        return place, bool(row["overrides"]), row["seed"], sorted(row["overrides"].items()), row["schedule"]
+        changed, rest = sorted(row["overrides"].items()), {name: row.get(name) for name in SAME}
+        return place, bool(changed), row["seed"], changed, row["schedule"], json.dumps(rest, sort_keys=True)
 
     best = min(map(rank, rows))
     return [row for row in rows if rank(row) == best]
@@ -112,5 +121,5 @@ def how_to(rerun: Rerun, spec: papers.TableSpec, run: Mapping[str, Any], folder:
         if name and name != paper.roles[role].corpus and not name.startswith("demo/"):
             words.append(f"--corpus {role}={name}")
     if folder is not None:
-        words.append(f"--out {folder.parent / rerun.paper}")
+        words.append(f"--out {shlex.quote(str(folder.resolve().parent / rerun.paper))}")
     return f"`{' '.join(words)}` re-runs the quoted row; it is filled when this report is written again."
