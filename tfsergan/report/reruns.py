@@ -121,5 +121,7 @@ def how_to(rerun: Rerun, spec: papers.TableSpec, run: Mapping[str, Any], folder:
         if name and name != paper.roles[role].corpus and not name.startswith("demo/"):
             words.append(f"--corpus {role}={name}")
     if folder is not None:
-        words.append(f"--out {shlex.quote(str((folder if folder.name else folder.resolve()).parent / rerun.paper))}")
+        words.append(
+            f"--out {shlex.quote(str((folder if folder.name else folder.resolve()).parent / rerun.paper))}"
+        )
     return f"`{' '.join(words)}` re-runs the quoted row; it is filled when this report is written again."
