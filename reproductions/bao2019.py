@@ -16,7 +16,7 @@ from tfsergan import evaluation, export, folds, papers, training
 from tfsergan.classifiers import DNN
 from tfsergan.corpora import Corpus
 from tfsergan.engine import Task
-from tfsergan.evaluation import Run
+from tfsergan.evaluation import Run, chosen_folds
 from tfsergan.methods.bao2019 import (
     CyclePair,
     EmotionCycleGAN,
@@ -267,12 +267,6 @@ class StyleTransfer:
 def label(lambda_cls: float) -> str:
     """The row of a lambda_cls, and the name of its GAN."""
     return f"lambda_cls={int(lambda_cls) if lambda_cls == int(lambda_cls) else lambda_cls}"
-
-
-def chosen_folds(run: Run) -> list[folds.Fold]:
-    """All folds, or the first so many."""
-    every = folds.leave_one_session_out(run.corpus("labelled"))
-    return every[: run.settings.folds or None]
 
 
 def work(run: Run, tables: Collection[int]) -> float:

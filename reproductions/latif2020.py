@@ -17,7 +17,7 @@ from tfsergan import evaluation, export, folds, papers, training
 from tfsergan.augmentation import SMOTE, AdditiveNoise, Augmenter, Mixed, Mixup, mixup
 from tfsergan.classifiers import DNN, searched_svm
 from tfsergan.corpora import Corpus
-from tfsergan.evaluation import Run
+from tfsergan.evaluation import Run, chosen_folds
 from tfsergan.methods.latif2020 import Autoencoder, autoencoder, mixup_gan, multiply_adds_a_vector
 from tfsergan.optimizers import FusedAdam
 from tfsergan.quality import quality
@@ -257,7 +257,7 @@ class FoldVectors:
         training.train(
             model,
             batches,
-            max(1, round(own["updates"] / batches.steps)) if own["updates"] else own["epochs"],
+            training.epochs_of(batches.steps, own["epochs"], own["updates"]),
             self.folder / stage,
             task=f"{self.name}: {stage}",
             log_dir=self.log_dir(stage),
@@ -278,11 +278,6 @@ def draw(run: Run) -> None:
         figures.save(
             figures.training_curves({ROW: shown}, title=title), run.folder / "figures" / "figure3.png"
         )
-
-
-def chosen_folds(run: Run) -> list[folds.Fold]:
-    """All folds, or the first so many."""
-    return folds.leave_one_session_out(run.corpus("labelled"))[: run.settings.folds or None]
 
 
 def work(run: Run, tables: Collection[int]) -> float:

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from tfsergan import evaluation, export, folds, papers, training
 from tfsergan.classifiers import SVM
 from tfsergan.corpora import Corpus
-from tfsergan.evaluation import Run
+from tfsergan.evaluation import Run, chosen_folds
 from tfsergan.methods.sahu2017 import Autoencoder, aae, autoencoder, multiply_adds_a_vector
 from tfsergan.networks import multiply_adds
 from tfsergan.optimizers import FusedAdam
@@ -224,7 +224,7 @@ class FoldVectors:
         model.compile(FusedAdam(s.learning_rate, beta_1=s.beta_1, epsilon=s.epsilon))
         order = self.run.seed_of(self.name, stage, "order")
         batches = training.Labelled(self.x, self.emotion, s.batch_size, order)
-        epochs = max(1, round(s.updates / batches.steps)) if s.updates else s.epochs
+        epochs = training.epochs_of(batches.steps, s.epochs, s.updates)
         told = {"task": f"{self.name}: {stage}", "log_dir": self.log_dir(stage), "report": self.run.report}
         training.train(model, batches, epochs, self.folder / stage, **told)
         return model
@@ -266,11 +266,6 @@ def figure_1(vectors: FoldVectors, title: str):
     synthetic = np.repeat([False, True], len(emotion))
     classes = vectors.corpus.classes
     return figures.embedding({"codes": points}, np.tile(emotion, 2), synthetic, classes, title)
-
-
-def chosen_folds(run: Run) -> list[folds.Fold]:
-    """All folds, or the first so many."""
-    return folds.leave_one_session_out(run.corpus("labelled"))[: run.settings.folds or None]
 
 
 def work(run: Run, tables: Collection[int]) -> float:

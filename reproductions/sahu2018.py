@@ -13,13 +13,13 @@ from sklearn.preprocessing import StandardScaler
 
 from tfsergan import export, folds, papers, training
 from tfsergan.corpora import Corpus
-from tfsergan.evaluation import Run
+from tfsergan.evaluation import Run, chosen_folds
 from tfsergan.methods import sahu2017 as aae_method
 from tfsergan.methods.sahu2018 import ConditionalGAN, VanillaGAN, gan, multiply_adds_a_vector
 from tfsergan.quality import quality_multiply_adds
 from tfsergan.report import figures
 from tfsergan.reproductions import sahu2017
-from tfsergan.reproductions.sahu2017 import both, chosen_folds, measure, measure_quality, svm_work
+from tfsergan.reproductions.sahu2017 import both, measure, measure_quality, svm_work
 from tfsergan.samplers import ConditionalGANSampler, VanillaGANSampler
 
 SAMPLERS = {"conditional": ConditionalGANSampler, "vanilla": VanillaGANSampler, "codes": VanillaGANSampler}

@@ -198,7 +198,7 @@ class Transfer:
         training.train(
             model,
             batches,
-            epochs_of(batches.steps, epochs, updates),
+            training.epochs_of(batches.steps, epochs, updates),
             self.folder / stage,
             task=f"{self.name}: {stage}",
             log_dir=self.run.folder / "tensorboard" / self.name / stage,
@@ -230,7 +230,9 @@ class Transfer:
         s = self.settings.group("dann")
         model = dann(s | {"precision": self.settings.precision}, self.s.shape[1], self.K, self.seeds("DANN"))
         steps = training.steps_an_epoch(self.rows.shape[1], self.settings.batch_size)
-        model.compile(self.adam(s["learning_rate"]), steps * epochs_of(steps, s["epochs"], s["updates"]))
+        model.compile(
+            self.adam(s["learning_rate"]), steps * training.epochs_of(steps, s["epochs"], s["updates"])
+        )
         self.train(model, "DANN", s["epochs"], s["updates"])
         return model
 
@@ -321,11 +323,6 @@ class Transfer:
         }
 
 
-def epochs_of(steps: int, epochs: int, updates: int) -> int:
-    """How long a stage is: as set in updates, else in epochs."""
-    return max(1, round(updates / steps)) if updates else epochs
-
-
 def across(run: Run) -> list[Piece]:
     """Pieces of tables 2 and 3: every group of target speakers, or (protocol paper) the whole target at once."""
     pieces = []
@@ -412,7 +409,7 @@ def across_work(run: Run, piece: Piece, tables: Collection[int]) -> float:
     D, K, steps = transfer.source.x.shape[1], transfer.K, transfer.rows.shape[1] // s.batch_size or 1
 
     def updates(prefix: str) -> int:
-        return steps * epochs_of(steps, s[f"{prefix}epochs"], s[f"{prefix}updates"])
+        return steps * training.epochs_of(steps, s[f"{prefix}epochs"], s[f"{prefix}updates"])
 
     classifier = 3.0 * s.batch_size * multiply_adds(D, s["classifier.units"], K)
     stages = {"classifier": updates(f"classifier.{piece.task}_") * classifier}

@@ -20,7 +20,7 @@ from tfsergan.classifiers import DNN, SVM
 from tfsergan.corpora import Corpus
 from tfsergan.engine import Task
 from tfsergan.errors import TfserganError
-from tfsergan.evaluation import Run
+from tfsergan.evaluation import Run, chosen_folds
 from tfsergan.methods.yi2019 import adan, multiply_adds_a_vector
 from tfsergan.quality import quality, quality_multiply_adds
 from tfsergan.report import figures
@@ -329,11 +329,6 @@ def figure_3(run: Run, vectors: FoldVectors):
         vectors.corpus.classes,
         run.paper.figures["3"]["title"],
     )
-
-
-def chosen_folds(run: Run, role: str) -> list[folds.Fold]:
-    """All folds of a corpus, or the first so many."""
-    return folds.leave_one_session_out(run.corpus(role))[: run.settings.folds or None]
 
 
 def work(run: Run, tables: Collection[int]) -> float:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ class Task:
     name: str
     work: Callable[..., None]
     args: tuple[Any, ...] = ()
-    after: frozenset[str] = field(default=frozenset())
+    after: frozenset[str] = frozenset()
 
 
 Call = Callable[[Task], Any]

@@ -24,7 +24,7 @@ import filelock
 import numpy as np
 import tomli_w
 
-from tfsergan import _toml, metrics, results
+from tfsergan import _toml, folds, metrics, results
 from tfsergan import corpora as stored
 from tfsergan.corpora import Corpus
 from tfsergan.engine import Engine, InProcess, Task
@@ -361,6 +361,11 @@ def left_elsewhere(folder: Path) -> list[dict]:
     """The results that tasks in other processes had when their run was killed."""
     found = sorted((folder / ELSEWHERE / "results").glob("*.jsonl"))
     return [row for path in found for row in results.read(path, drop_cut_line=True)]
+
+
+def chosen_folds(run: Run, role: str = "labelled") -> list[folds.Fold]:
+    """All folds of a role's corpus that leave one session out, or the first so many (the setting `folds`)."""
+    return folds.leave_one_session_out(run.corpus(role))[: run.settings.folds or None]
 
 
 def score(

@@ -114,7 +114,7 @@ class GenerativeSampler(Augmenter):
         return training.train(
             model,
             batches,
-            max(1, round(updates / batches.steps)) if updates else epochs,
+            training.epochs_of(batches.steps, epochs, updates),
             folder / stage,
             task=f"{task}, {stage}" if stage else task,
             log_dir=Path(self.log_dir) / stage if self.log_dir else None,

@@ -34,6 +34,11 @@ def steps_an_epoch(smallest: int, batch_size: int) -> int:
     return max(1, smallest // batch_size)
 
 
+def epochs_of(steps: int, epochs: int, updates: int) -> int:
+    """The epochs of so many steps that come nearest to so many updates, at least one; `epochs` where these are 0."""
+    return max(1, round(updates / steps)) if updates else epochs
+
+
 class Batches:
     """Batches drawn from arrays, in an order that depends on the seed and the epoch's number alone.
 
