@@ -8,13 +8,12 @@ python benchmarks/ccemogan_step.py --check    # do all of them compute the same?
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
+import peers
 import race
-from cyclegan_step import largest_difference, weights_of
 
-TOLERANCE = 1e-8  # of an updated weight in float64; Adam moves one by some 2e-5 an update
 EMOTIONS = 3
 
 
@@ -67,22 +66,16 @@ class Setup:
         return rng.integers(0, EMOTIONS, shape).astype(np.int32), rng.random((*shape, 1)).astype(self.dtype)
 
     def weights(self) -> Iterator[tuple[str, list[np.ndarray]]]:
-        """Each network's name and initial weights: a kernel (R, inputs, outputs) and a bias (R, 1, outputs) a layer."""
-        rng, h, D = np.random.default_rng(1), self.hyperparameters, self.features
-        networks = {
+        """As of `peers.initial_weights`."""
+        h, D = self.hyperparameters, self.features
+        widths = {
             "gen_ST": (D, *h["generator_units"], D),
             "gen_TS": (D + EMOTIONS, *h["generator_units"], D),
             "disc_S": (D, *h["discriminator_units"], 1),
             "disc_T": (D, *h["discriminator_units"], 1),
             "classifier_F": (D, *self.classifier["units"], EMOTIONS),
         }
-        for name, units in networks.items():
-            weights = []
-            for i, o in pairwise(units):
-                limit = (6 / (i + o)) ** 0.5  # Glorot-uniform
-                kernel = rng.random((self.repeats, i, o), np.float32).astype(self.dtype)
-                weights += [kernel * (2 * limit) - limit, np.zeros((self.repeats, 1, o), self.dtype)]
-            yield name, weights
+        return peers.initial_weights({name: (self.repeats, w) for name, w in widths.items()}, self.dtype)
 
 
 # --- The contestants: each gives one iteration to call, and its networks' weights as they are then ---------
@@ -90,12 +83,10 @@ class Setup:
 
 def tfsergan_step(setup: Setup) -> tuple[Callable, Callable]:
     """The very function that `fit` calls for each batch."""
+    peers.prepare_tensorflow(setup)
     import keras
     import tensorflow as tf
 
-    keras.config.set_floatx(setup.dtype)
-    tf.config.threading.set_intra_op_parallelism_threads(setup.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(setup.threads)
     from tfsergan.methods import cycle_gan
     from tfsergan.methods.domain_adaptation import emotion_classifier
     from tfsergan.methods.su2021 import CCEmoGAN
@@ -113,17 +104,7 @@ def tfsergan_step(setup: Setup) -> tuple[Callable, Callable]:
     r, share = setup.draws()
     keras.random.randint = lambda *_, **__: tf.constant(r)
     keras.random.uniform = lambda *_, **__: tf.constant(share)
-    layers = {}
-    for name, weights in setup.weights():
-        layers[name] = [layer for layer in getattr(gan, name).layers if layer.weights]
-        for layer, kernel, bias in zip(layers[name], weights[::2], weights[1::2], strict=True):
-            layer.set_weights([np.einsum("eio->eoi", kernel), bias.reshape(layer.bias.shape)])
-    gan.make_train_function()
-    batches = iter(tf.data.Dataset.from_tensors(setup.batches()).repeat())
-    return (
-        lambda: gan.train_function(batches),
-        lambda: {name: [w for layer in part for w in weights_of(layer)] for name, part in layers.items()},
-    )
+    return peers.keras_step(gan, dict(setup.weights()), setup.batches())
 
 
 def torch_step(setup: Setup, compiled: bool = False) -> tuple[Callable, Callable]:
@@ -136,49 +117,27 @@ def torch_step(setup: Setup, compiled: bool = False) -> tuple[Callable, Callable
     return gan.step, gan.weights
 
 
-def compiled_torch_step(setup: Setup) -> tuple[Callable, Callable]:
-    return torch_step(setup, compiled=True)
-
-
-CONTESTANTS = {race.OURS: tfsergan_step, "PyTorch eager": torch_step, "torch.compile": compiled_torch_step}
-
-
-# --- The two uses ------------------------------------------------------------------------------------------
-
-
-def check(setup: Setup) -> bool:
-    """Whether one iteration from the same weights ends with the same weights everywhere, in float64."""
-    before, after = dict(setup.weights()), {}
-    for name in CONTESTANTS:
-        race.say(f"{name}: one iteration")
-        contestant = race.Contestant(name, CONTESTANTS[name], setup)
-        contestant.ask("time", 1)
-        after[name] = contestant.ask("weights")
-        contestant.close()
-    moved = max(largest_difference(before[network], after[race.OURS][network]) for network in before)
-    print(f"Largest change of a weight in one iteration: {moved:.1e}; largest difference after it:")
-    differences = {
-        name: max(largest_difference(after[race.OURS][network], after[name][network]) for network in before)
-        for name in list(CONTESTANTS)[1:]
-    }
-    for name, difference in differences.items():
-        print(f"  {race.OURS} - {name}: {difference:.1e}")
-    same = max(differences.values()) <= TOLERANCE
-    print(f"{'The same' if same else 'NOT the same'} within {TOLERANCE:g}.")
-    return same
+CONTESTANTS = {
+    race.OURS: tfsergan_step,
+    "PyTorch eager": torch_step,
+    "torch.compile": partial(torch_step, compiled=True),
+}
 
 
 def arguments() -> argparse.Namespace:
     parser = race.parser(__doc__)
-    parser.add_argument("--iterations", type=int, default=2, help="iterations each time (default 2)")
-    parser.add_argument("--width", type=int, default=1000, help="widest hidden layer (default 1000)")
-    parser.add_argument("--batch", type=int, default=64, help="vectors of each corpus (default 64)")
-    parser.add_argument("--repeats", type=int, default=1, help="repeats side by side (default 1)")
+    sizes = {
+        "iterations": (2, "iterations each time"),
+        "width": (1000, "widest hidden layer"),
+        "batch": (64, "vectors of each corpus"),
+        "repeats": (1, "repeats side by side"),
+    }
+    for name, (value, about) in sizes.items():
+        parser.add_argument(f"--{name}", type=race.positive, default=value, help=f"{about} (default {value})")
     parser.add_argument("--check", action="store_true", help="compare one iteration's weights, time nothing")
     chosen = parser.parse_args()
-    for name in ("rounds", "iterations", "width", "batch", "repeats", "threads"):
-        if getattr(chosen, name) < (2 if name == "width" else 1):
-            parser.error(f"--{name} is too small")
+    if chosen.width < 2:
+        parser.error("--width is too small")
     return chosen
 
 
@@ -187,7 +146,7 @@ def main() -> None:
     race.prepare()
     sizes = {name: getattr(args, name) for name in ("width", "batch", "repeats", "threads")}
     if args.check:
-        raise SystemExit(not check(Setup(**sizes, dtype="float64")))
+        raise SystemExit(not peers.check(CONTESTANTS, Setup(**sizes, dtype="float64")))
     race.run(CONTESTANTS, Setup(**sizes), args, args.iterations, sizes)
 
 

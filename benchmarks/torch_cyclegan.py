@@ -32,7 +32,8 @@ class MLP(torch.nn.Module):
             x = F.leaky_relu(torch.baddbmm(b, x, w), self.slope)
             if self.dropout:
                 x = F.dropout(x, self.dropout, training=True)
-        return torch.baddbmm(bias, x, kernel)
+        x = torch.baddbmm(bias, x, kernel)
+        return x.float() if x.dtype == torch.bfloat16 else x  # losses are taken in float32
 
 
 class Adam(torch.optim.Adam):
@@ -72,11 +73,13 @@ class EmotionCycleGAN:
         self.discriminators = torch.nn.ModuleList([self.disc_T, self.disc_S])
         self.optimizer_G = Adam(torch.nn.ModuleList(movers).parameters(), setup.learning_rate)
         self.optimizer_D = Adam(self.discriminators.parameters(), setup.learning_rate)
-        if compiled:
-            for name in ("translate", "discriminator_loss", "generator_loss", "next_generator_loss"):
+        autocast = torch.autocast("cpu", torch.bfloat16, enabled=setup.precision == "mixed_bfloat16")
+        for name in ("translate", "discriminator_loss", "generator_loss", "next_generator_loss"):
+            function = getattr(self, name)
+            if compiled:
                 # fallback_random: dropout from PyTorch's own generator, faster on a CPU than the compiled one.
-                options = {"fallback_random": True}
-                setattr(self, name, torch.compile(getattr(self, name), dynamic=False, options=options))
+                function = torch.compile(function, dynamic=False, options={"fallback_random": True})
+            setattr(self, name, autocast(function))
 
     def weights(self) -> dict[str, list[np.ndarray]]:
         """Every network's weights by its name, in the order of `Setup.weights`."""

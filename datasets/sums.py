@@ -1,18 +1,17 @@
 """SHA256SUMS: the digests of a corpus's files, where they come with it, as `sha256sum` writes them."""
 
-import hashlib
 import re
 from pathlib import Path
 
 from tfsergan.datasets import label_files
 from tfsergan.datasets.label_files import Fault
 from tfsergan.datasets.layout import MISLABELLED, MISSING, UNREADABLE, Problem
+from tfsergan.files import checksum
 
 NAME = "SHA256SUMS"
 CHANGED = "changed"
 """Kind of problem: a file that is another one than the corpus's makers had."""
 
-BLOCK = 1 << 20  # bytes read at a time
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S.*)", re.ASCII | re.IGNORECASE)
 
@@ -41,15 +40,12 @@ def read(folder: Path) -> tuple[list[tuple[Path, str]], list[Problem]]:
 
 def problem(path: Path, digest: str) -> Problem | None:
     """What is wrong with a file that is listed with a digest; None if it is the one."""
-    found = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                found.update(block)
+        found = checksum(path)
     except FileNotFoundError:
         return Problem(MISSING, str(path), f"is not there, and {NAME} lists it: copy it again")
     except OSError as error:
         return Problem(UNREADABLE, str(path), f"cannot be read ({error.strerror}): copy it again")
-    if found.hexdigest() != digest:
+    if found != digest:
         return Problem(CHANGED, str(path), f"is not the file that {NAME} lists: copy or download it again")
     return None

@@ -5,14 +5,15 @@ emotion, and train classifiers on real, synthetic and both.
 """
 
 import math
-from collections.abc import Callable, Collection
-from functools import cached_property, lru_cache, partial
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from tfsergan import evaluation, export, folds, papers, training
+from tfsergan import evaluation, export, folds, training
 from tfsergan.classifiers import DNN
 from tfsergan.corpora import Corpus
 from tfsergan.engine import Task
@@ -20,12 +21,14 @@ from tfsergan.evaluation import Run, chosen_folds
 from tfsergan.methods.bao2019 import (
     CyclePair,
     EmotionCycleGAN,
+    compile_as_printed,
     emotion_cycle_gan,
     generators,
     multiply_adds_an_iteration,
 )
-from tfsergan.optimizers import FusedAdam, step_decay
-from tfsergan.report import figures
+from tfsergan.optimizers import FusedAdam
+from tfsergan.report import board, figures
+from tfsergan.rows import by_columns, standardize
 
 
 def reproduce(run: Run, tables: Collection[int]) -> None:
@@ -71,8 +74,8 @@ def table_1(run: Run, transfer: "StyleTransfer") -> None:
     def distance(lambda_cls: float | None) -> list[dict]:
         if lambda_cls is None:
             return evaluation.mean_over_features(transfer.differences(transfer.source[None]))
-        differences = transfer.differences(transfer.synthetic(lambda_cls))
-        return evaluation.mean_over_features(differences, **transfer.closeness(lambda_cls))
+        made = transfer.synthetic(lambda_cls)
+        return evaluation.mean_over_features(made.differences, **made.closeness)
 
     rows = {"target - source": None}
     rows |= {f"target - syn ({label(value)})": value for value in run.settings.lambda_cls}
@@ -80,20 +83,35 @@ def table_1(run: Run, transfer: "StyleTransfer") -> None:
         run.measure(1, row, "distance", transfer.fold.name, partial(distance, lambda_cls))
     path = run.folder / "figures" / "figure2.png"
     if not path.exists():
-        figures.save(figure_2(run, transfer), path)
+        # Backwards: the last one is still there from table 1, and the first is what table 3 begins with.
+        made = {label(value): transfer.synthetic(value).shown for value in reversed(run.settings.lambda_cls)}
+        made = dict(reversed(made.items()))
+        figures.save(figure_2(run, transfer, {name: shown[0] for name, shown in made.items()}), path)
+        project(run, transfer, {name: shown[1] for name, shown in made.items()})
 
 
-def figure_2(run: Run, transfer: "StyleTransfer"):
-    """Means and deviations of 12 features in source, synthetic and target vectors."""
-    groups = {"source": transfer.source, "target": np.concatenate(transfer.targets)}
-    groups |= {
-        f"syn. {label(value)}": np.concatenate(transfer.synthetic(value)) for value in run.settings.lambda_cls
-    }
-    columns = [transfer.feature_names.index(name) for name in run.paper.figures["2"]["features"]]
-    chosen = {name: vectors[:, columns] for name, vectors in groups.items()}
-    return figures.feature_statistics(
-        chosen, run.paper.figures["2"]["features"], run.paper.figures["2"]["title"]
-    )
+def figure_2(run: Run, transfer: "StyleTransfer", made: Mapping[str, np.ndarray]):
+    """Means and deviations of 12 features in source, synthetic (k, 12) and target vectors."""
+    columns = transfer.shown
+    groups = {"source": transfer.source[:, columns]}
+    groups |= {"target": np.concatenate([target[:, columns] for target in transfer.targets])}
+    groups |= {f"syn. {name}": vectors for name, vectors in made.items()}
+    names = [transfer.feature_names[column] for column in columns]
+    return figures.feature_statistics(groups, names, run.paper.figures["2"]["title"])
+
+
+def project(run: Run, transfer: "StyleTransfer", made: Mapping[str, np.ndarray]) -> None:
+    """The same sets in TensorBoard's projector, synthetic ones (E, k, D); some vectors of each emotion."""
+    sets = {"source": [transfer.source], "target": transfer.targets}
+    sets |= {f"syn. {name}": list(vectors) for name, vectors in made.items()}
+    vectors, named = [], []
+    for name, parts in sets.items():
+        emotions = transfer.classes if len(parts) > 1 else ("unlabelled",)
+        for emotion, part in zip(emotions, parts, strict=True):
+            vectors.append(some(part))
+            named += [(name, emotion)] * len(vectors[-1])
+    of_set, of_emotion = zip(*named, strict=True)
+    board.project(run.folder, "figure 2", np.concatenate(vectors), {"set": of_set, "emotion": of_emotion})
 
 
 def table_2(run: Run, fold: folds.Fold) -> None:
@@ -122,14 +140,14 @@ def classify(
         test_x: vectors (n, D) of the test utterances, z-normed.
         test: the test utterances.
     """
-    real = StandardScaler().fit_transform(transfer.x)
+    shared = {option: run.settings[option] for option in ("leaky_relu_slope", "precision")}
 
     def cell(
         row: str, column: str, key: str, training_set: Callable[[], tuple], extra: Callable[[], dict]
     ) -> None:
         name = (table, row, column, transfer.fold.name)
         seeds = [run.seed_of(*name, repeat) for repeat in range(run.settings.repeats)]
-        dnn = DNN(seeds=seeds, leaky_relu_slope=run.settings.leaky_relu_slope, **run.settings.group(key))
+        dnn = DNN(seeds=seeds, **shared, **run.settings.group(key))
 
         def compute() -> list[dict]:
             dnn.fit(*training_set(), task=f"{transfer.fold.name}: {column} {row}", report=run.report)
@@ -138,18 +156,34 @@ def classify(
 
         run.measure(*name, compute)
 
-    cell("", "Real", f"{task}.real", lambda: (real, transfer.emotion), dict)
-    for lambda_cls in run.settings.lambda_cls if run.has("source") else ():
-        synthetic = partial(transfer.labelled_synthetic, lambda_cls)
-        both = partial(with_real, real, transfer.emotion, synthetic)
-        closeness = partial(transfer.closeness, lambda_cls)
-        cell(label(lambda_cls), "Syn.", f"{task}.syn", synthetic, closeness)
-        cell(label(lambda_cls), "Real+Syn.", f"{task}.both", both, closeness)
+    cell("", "Real", f"{task}.real", lambda: (transfer.real, transfer.emotion), dict)
+    for value in run.settings.lambda_cls if run.has("source") else ():
+        for column, key in (("Syn.", "syn"), ("Real+Syn.", "both")):
+            training_set = partial(transfer.training_set, value, column)
+            cell(label(value), column, f"{task}.{key}", training_set, partial(transfer.told, value))
 
 
-def with_real(real: np.ndarray, emotion: np.ndarray, synthetic: Callable[[], tuple]) -> tuple:
-    """Real vectors and labels, and below them the synthetic ones."""
-    return tuple(np.concatenate(pair) for pair in zip((real, emotion), synthetic(), strict=True))
+@dataclass(frozen=True, eq=False)
+class Synthetic:
+    """The whole source corpus in each emotion, E n vectors, as training set and beside the real vectors.
+
+    Attributes:
+        x: (m + E n, D): m real vectors and below them the synthetic ones, each set z-normed by itself.
+        emotion: (m + E n,).
+        real: m.
+        differences: absolute differences (E, D) of the means of targets and synthetic vectors.
+        closeness: how near the synthetic vectors are to the real ones, to print beside every score: the distance of
+            the means, that of the source's mean, and the ratio of mean standard deviations: below 1, the synthetic
+            vectors vary less than real ones.
+        shown: the features of figure 2, (E n, features), and some vectors (E, k, D); min-max scaled.
+    """
+
+    x: np.ndarray
+    emotion: np.ndarray
+    real: int
+    differences: np.ndarray
+    closeness: Mapping[str, float]
+    shown: tuple[np.ndarray, np.ndarray]
 
 
 class StyleTransfer:
@@ -161,6 +195,7 @@ class StyleTransfer:
         self.x, self.emotion, self.classes = corpus.x[fold.train], corpus.emotion[fold.train], corpus.classes
         self.feature_names = corpus.feature_names
         self.folder = run.folder / "models" / fold.name
+        self.made: dict[float, Synthetic] = {}
 
     @cached_property
     def scaler(self) -> MinMaxScaler:
@@ -188,7 +223,8 @@ class StyleTransfer:
             math.ceil(iterations / batches.steps),
             self.folder / stage,
             task=f"{self.fold.name}: {stage}",
-            log_dir=self.run.folder / "tensorboard" / self.fold.name / stage,
+            log_dir=self.run.log_dir(self.fold.name, stage),
+            stages=self.run.stages,
             checkpoint_epochs=self.settings.checkpoint_epochs,
             report=self.run.report,
         )
@@ -222,46 +258,74 @@ class StyleTransfer:
                 self.folder, self.source_scaler, self.scaler, self.feature_names, self.classes
             )
             gan.start_from(self.pretrained())
-        every = self.iterations("decay")
-        gan.compile(
-            FusedAdam(step_decay(s.learning_rate, s.decay, every * s.generator_updates)),
-            FusedAdam(step_decay(s.learning_rate, s.decay, every)),
-            lambda_cyc=s.lambda_cyc,
-            lambda_cls=lambda_cls,
-            generator_updates=s.generator_updates,
-            real_label=s.real_label,
-        )
+        compile_as_printed(gan, s, lambda_cls, self.iterations("decay"))
         self.train(gan, self.batches(stage), stage, self.iterations("gan"))
         return gan
 
-    @lru_cache(2)  # noqa: B019  the two of one fold; those of the fold before are dropped
-    def synthetic(self, lambda_cls: float) -> np.ndarray:
-        """The whole source corpus in each emotion: (E, n, D), scaled."""
-        return self.gan(lambda_cls).transfer(self.source)
+    @cached_property
+    def shown(self) -> list[int]:
+        """The columns of figure 2: those of its features that this feature set has."""
+        wanted = self.run.paper.figures["2"]["features"]
+        return [self.feature_names.index(name) for name in wanted if name in self.feature_names]
 
-    def labelled_synthetic(self, lambda_cls: float) -> tuple[np.ndarray, np.ndarray]:
-        """Synthetic vectors (E n, D), z-normed by themselves, and their emotions (E n,)."""
-        vectors = self.synthetic(lambda_cls)
-        emotion = np.repeat(np.arange(len(vectors)), vectors.shape[1])
-        return StandardScaler().fit_transform(np.concatenate(vectors)), emotion
+    @cached_property
+    def real(self) -> np.ndarray:
+        """Training vectors (m, D), z-normed by themselves."""
+        return StandardScaler().fit_transform(self.x)
+
+    def synthetic(self, lambda_cls: float) -> Synthetic:
+        """What the GAN of one lambda_cls makes; the last one asked for is kept."""
+        if lambda_cls not in self.made:
+            self.made.clear()  # first: with a large source, they are most of the memory of a run
+            self.made[lambda_cls] = self.make(lambda_cls)
+        return self.made[lambda_cls]
+
+    def make(self, lambda_cls: float) -> Synthetic:
+        """Trains the GAN and transfers, into one array with the real vectors: no second copy is needed."""
+        E, m, (n, D) = len(self.classes), len(self.x), self.source.shape
+        x = np.empty((m + E * n, D), np.float32)
+        x[:m] = self.real
+        vectors = x[m:].reshape(E, n, D)
+        self.gan(lambda_cls).transfer(self.source, out=vectors)
+        made = Synthetic(
+            x=x,
+            emotion=np.concatenate([self.emotion, np.repeat(np.arange(E), n)]),
+            real=m,
+            differences=self.differences(vectors),
+            closeness=self.closeness(vectors),
+            shown=(x[m:, self.shown], np.stack([some(part) for part in vectors])),
+        )
+        standardize(x[m:])
+        return made
+
+    def training_set(self, lambda_cls: float, column: str) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors (k, D) and emotions (k,) of a column of tables 2 and 3."""
+        made = self.synthetic(lambda_cls)
+        first = made.real if column == "Syn." else 0
+        return made.x[first:], made.emotion[first:]
+
+    def told(self, lambda_cls: float) -> Mapping[str, float]:
+        """What is printed beside the scores of synthetic vectors."""
+        return self.synthetic(lambda_cls).closeness
 
     def differences(self, vectors: np.ndarray) -> np.ndarray:
         """Absolute differences (E, D) of the means of targets and of vectors (E or 1, n, D)."""
         return np.abs(np.stack([target.mean(axis=0) for target in self.targets]) - vectors.mean(axis=1))
 
-    def closeness(self, lambda_cls: float) -> dict[str, float]:
-        """How near the synthetic vectors are to the training ones, to print beside every score.
-
-        The distance of the means, that of the source's mean, and the ratio of mean standard deviations: below 1,
-        the synthetic vectors vary less than real ones.
-        """
-        synthetic = self.synthetic(lambda_cls)
+    def closeness(self, vectors: np.ndarray) -> dict[str, float]:
+        """See `Synthetic`; of vectors (E, n, D), min-max scaled."""
         spread = np.mean([target.std(axis=0).mean() for target in self.targets])
+        deviations = by_columns(partial(np.std, axis=1), vectors)  # (E, D)
         return {
-            "distance": float(self.differences(synthetic).mean()),
+            "distance": float(self.differences(vectors).mean()),
             "source_distance": float(self.differences(self.source[None]).mean()),
-            "spread_ratio": float(synthetic.std(axis=1).mean() / spread),
+            "spread_ratio": float(deviations.mean() / spread),
         }
+
+
+def some(vectors: np.ndarray, most: int = 100) -> np.ndarray:
+    """At most so many of the vectors (n, D), evenly spread over them."""
+    return vectors[:: math.ceil(len(vectors) / most)]
 
 
 def label(lambda_cls: float) -> str:
@@ -308,6 +372,13 @@ def classifier_work(run: Run, fold: folds.Fold, tables: Collection[int]) -> floa
     return work if table in tables and (table == 2 or run.has("cross")) else 0.0
 
 
+def train_generator(run: Run, fold: folds.Fold, method: str) -> str:
+    """Trains the GAN of the first lambda_cls alone, as `export_generators` finds it; gives its stage."""
+    first = run.settings.lambda_cls[0]
+    StyleTransfer(run, fold).gan(first)
+    return label(first)
+
+
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
     """Writes the generators G of a fold and a lambda_cls as a SavedModel.
 
@@ -321,13 +392,11 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
     Raises:
         TfserganError: no such fold or setting in this run.
     """
-    models, stage = export.choose(folder / "models", fold, setting, prefix="lambda_cls=")
-    scalers = export.load_scalers(models)
-    paper = papers.load(run["run"]["paper"])
-    gan = emotion_cycle_gan(paper.recorded(run), len(scalers["features"]), len(scalers["classes"]), seed=0)
-    training.load_weights(gan, models / stage)
-    card = export.card(paper, run, models.name, stage)
-    return export.export_generators(gan.gen_G, models, to, card)
+    found = export.trained(folder, run, fold, setting, prefix="lambda_cls=")
+    scalers = export.load_scalers(found.models)
+    gan = emotion_cycle_gan(found.settings, len(scalers["features"]), len(scalers["classes"]), seed=0)
+    found.load_weights(gan)
+    return export.export_generators(gan.gen_G, found.models, to, found.card)
 
 
 if __name__ == "__main__":

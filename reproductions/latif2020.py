@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
-from tfsergan import evaluation, export, folds, papers, training
+from tfsergan import evaluation, export, folds, training
 from tfsergan.augmentation import SMOTE, AdditiveNoise, Augmenter, Mixed, Mixup, mixup
 from tfsergan.classifiers import DNN, searched_svm
 from tfsergan.corpora import Corpus
@@ -184,19 +184,20 @@ class FoldVectors:
         if not (self.folder / export.SCALERS).exists():
             names, classes = self.corpus.feature_names, self.corpus.classes
             export.save_scalers(self.folder, self.scaler, self.scaler, names, classes)
-        return MixupGANSampler(
-            **{name: s[name] for name in MixupGANSampler().get_params() if name in s and name != "latent"},
+        return MixupGANSampler.of(
+            s,
             latent=latent,
             scaling="none",
             random_state=self.run.seed_of(self.name, stage),
             folder=self.folder / stage,
             log_dir=self.log_dir(stage),
+            stages=self.run.stages,
             task=f"{self.name}: GAN {repeat + 1} of {s.repeats}, latent {latent}",
             report=self.run.report,
         ).fit_model(self.x, self.emotion)
 
     def log_dir(self, stage: str) -> Path:
-        return self.run.folder / "tensorboard" / self.name / stage
+        return self.run.log_dir(self.name, stage)
 
     def trained(self, repeat: int) -> dict[str, float]:
         """How long a GAN was trained."""
@@ -261,6 +262,7 @@ class FoldVectors:
             self.folder / stage,
             task=f"{self.name}: {stage}",
             log_dir=self.log_dir(stage),
+            stages=self.run.stages,
             report=self.run.report,
         )
         return model
@@ -272,7 +274,7 @@ def draw(run: Run) -> None:
         return
     stage = f"latent{run.settings.latent}-0"
     logged = training.curves(FoldVectors(run, chosen_folds(run)[0]).log_dir(stage))
-    shown = {tag.partition("/")[2]: v for tag, v in logged.items() if not tag.startswith("learning_rate/")}
+    shown = {tag.partition("/")[2]: v for tag, v in logged.items() if not tag.startswith("schedule/")}
     if shown:
         title = run.paper.figures["3"]["title"]
         figures.save(
@@ -337,6 +339,12 @@ def classifier_work(run: Run, fold: folds.Fold, tables: Collection[int]) -> floa
     return total
 
 
+def train_generator(run: Run, fold: folds.Fold, method: str) -> str:
+    """Trains the first GAN alone, as `export_generators` finds it; gives its stage."""
+    FoldVectors(run, fold).sampler(0)
+    return f"latent{run.settings.latent}-0"
+
+
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
     """Writes encoder and generator of one GAN as a SavedModel that encodes and remakes raw features.
 
@@ -350,14 +358,12 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
     Raises:
         TfserganError: no such fold or setting in this run.
     """
-    models, stage = export.choose(folder / "models", fold, setting, prefix="latent")
-    scalers = export.load_scalers(models)
-    paper = papers.load(run["run"]["paper"])
-    latent = int(stage.removeprefix("latent").partition("-")[0])
-    gan = mixup_gan(paper.recorded(run), len(scalers["features"]), latent, seed=0)
-    training.load_weights(gan, models / stage)
-    card = export.card(paper, run, models.name, stage)
-    return export.export_autoencoder(gan, scalers, to, card)
+    found = export.trained(folder, run, fold, setting, prefix="latent")
+    scalers = export.load_scalers(found.models)
+    latent = int(found.stage.removeprefix("latent").partition("-")[0])
+    gan = mixup_gan(found.settings, len(scalers["features"]), latent, seed=0)
+    found.load_weights(gan)
+    return export.export_autoencoder(gan, scalers, to, found.card)
 
 
 if __name__ == "__main__":

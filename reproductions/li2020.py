@@ -30,7 +30,7 @@ from tfsergan.methods.li2020 import (
 from tfsergan.optimizers import FusedAdam, polynomial_decay
 from tfsergan.quality import probe
 from tfsergan.ragged import Ragged
-from tfsergan.report import figures
+from tfsergan.report import board, figures
 
 STAGES = {
     "EC only model": "ec",
@@ -210,7 +210,8 @@ class Models:
             s.epochs,
             self.folder / stage,
             task=f"{self.turns.name}: {row}, {repeat + 1} of {s.repeats}",
-            log_dir=self.run.folder / "tensorboard" / self.turns.name / stage,
+            log_dir=self.run.log_dir(self.turns.name, stage),
+            stages=self.run.stages,
             checkpoint_epochs=s.checkpoint_epochs,
             keep_best=self.judges(model),
             report=self.run.report,
@@ -262,6 +263,8 @@ def draw(run: Run) -> None:
     panels = {}
     for row in DRAWN:
         v = models.best(row, 0, 0)[0].embed(x)
+        labels = {"emotion": np.array(part.classes)[part.emotion], "speaker": part.speaker}
+        board.project(run.folder, f"figure 2, {row}", v, labels)
         tsne = TSNE(random_state=0, init="pca", perplexity=min(30, len(v) - 1))
         panels[row] = tsne.fit_transform(v)
     names, speaker = np.unique(part.speaker, return_inverse=True)
@@ -307,18 +310,16 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
     Raises:
         TfserganError: no such fold or setting in this run.
     """
-    models, stage = export.choose(folder / "models", fold, setting or "menan-0", prefix="")
-    frame_map = export.load_frame_map(models)
-    paper = papers.load(run["run"]["paper"])
-    row = next(row for row, name in STAGES.items() if name == stage.rpartition("-")[0])
+    found = export.trained(folder, run, fold, setting or "menan-0", prefix="")
+    frame_map = export.load_frame_map(found.models)
+    row = next(row for row, name in STAGES.items() if name == found.stage.rpartition("-")[0])
     sizes = len(frame_map["features"]), len(frame_map["classes"])
     speakers = len(frame_map["trained_on"])
-    model = build(row, paper.recorded(run), frame_map["length"], *sizes, speakers, seed=0)
+    model = build(row, found.settings, frame_map["length"], *sizes, speakers, seed=0)
     tested = frame_map["left_out"][0]
-    best = training.load_best(model, models / stage, folds.fold_name(tested))
-    card = export.card(paper, run, models.name, stage)
-    card |= {
-        "title": f"Embeddings of {paper.name}: {row}",
+    best = training.load_best(model, found.models / found.stage, folds.fold_name(tested))
+    card = found.card | {
+        "title": f"Embeddings of {found.card['reproduction']}: {row}",
         "intended_use": export.EMBEDDING_USE,
         "epoch": f"{best['epoch']:.0f}, the best on a left-out speaker other than {tested}",
     }

@@ -4,7 +4,7 @@ For each fold and repeat: train an adversarial autoencoder on the training utter
 codes and on those of other compressions, and on synthetic vectors that it decodes from the prior.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from sklearn.feature_selection import VarianceThreshold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tfsergan import evaluation, export, folds, papers, training
+from tfsergan import evaluation, export, folds, training
 from tfsergan.classifiers import SVM
 from tfsergan.corpora import Corpus
 from tfsergan.evaluation import Run, chosen_folds
@@ -25,7 +25,7 @@ from tfsergan.methods.sahu2017 import Autoencoder, aae, autoencoder, multiply_ad
 from tfsergan.networks import multiply_adds
 from tfsergan.optimizers import FusedAdam
 from tfsergan.quality import quality, quality_multiply_adds
-from tfsergan.report import figures
+from tfsergan.report import board, figures
 from tfsergan.samplers import AAESampler
 
 Setting = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -199,20 +199,19 @@ class FoldVectors:
 
     def sampler(self, repeat: int) -> AAESampler:
         """The AAE of a repeat, trained when first asked for."""
-        sampler = AAESampler(**self.options(AAESampler(), f"aae-{repeat}", self.run.settings))
+        sampler = AAESampler.of(self.run.settings, **self.options(f"aae-{repeat}"))
         sampler.fit_model(self.x, self.emotion)
         self.save_decoder_map()
         return sampler
 
-    def options(self, like: AAESampler, stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def options(self, stage: str) -> dict[str, Any]:
         """Parameters of a sampler whose stages are kept under a name; vectors are scaled already."""
-        own = {name: settings[name] for name in like.get_params() if name in settings and name != "copies"}
         return {
-            **own,
             "scaling": "none",
             "random_state": self.run.seed_of(self.name, stage),
             "folder": self.folder / stage,
             "log_dir": self.log_dir(stage),
+            "stages": self.run.stages,
             "task": f"{self.name}: {stage}",
             "report": self.run.report,
         }
@@ -226,11 +225,12 @@ class FoldVectors:
         batches = training.Labelled(self.x, self.emotion, s.batch_size, order)
         epochs = training.epochs_of(batches.steps, s.epochs, s.updates)
         told = {"task": f"{self.name}: {stage}", "log_dir": self.log_dir(stage), "report": self.run.report}
+        told["stages"] = self.run.stages
         training.train(model, batches, epochs, self.folder / stage, **told)
         return model
 
     def log_dir(self, stage: str) -> Path:
-        return self.run.folder / "tensorboard" / self.name / stage
+        return self.run.log_dir(self.name, stage)
 
     def save_decoder_map(self) -> None:
         """For `export`: the same for every method of this fold."""
@@ -252,7 +252,7 @@ def draw(run: Run) -> None:
         figures.save(figure_1(vectors, titles["1"]), paths["1"])
     logged = training.curves(vectors.log_dir("aae-0"))
     curves = {
-        tag.partition("/")[2]: values for tag, values in logged.items() if not tag.startswith("learning")
+        tag.partition("/")[2]: values for tag, values in logged.items() if not tag.startswith("schedule/")
     }
     if curves and not paths["2"].exists():
         figures.save(figures.training_curves({"AAE": curves}, title=titles["2"]), paths["2"])
@@ -262,10 +262,13 @@ def figure_1(vectors: FoldVectors, title: str):
     """Codes of test utterances beside as many draws from the prior, in the plane of the Gaussians' means."""
     model, emotion = vectors.sampler(0).model_, vectors.test.emotion
     noise = np.random.default_rng(0).standard_normal((len(emotion), model.latent)).astype(np.float32)
-    points = np.concatenate([model.encode(vectors.test_x), np.asarray(model.prior(emotion, noise))])[:, :2]
+    points = np.concatenate([model.encode(vectors.test_x), np.asarray(model.prior(emotion, noise))])
     synthetic = np.repeat([False, True], len(emotion))
     classes = vectors.corpus.classes
-    return figures.embedding({"codes": points}, np.tile(emotion, 2), synthetic, classes, title)
+    named = {"emotion": np.tile(np.array(classes)[emotion], 2), "is": np.where(synthetic, "prior", "code")}
+    board.project(vectors.run.folder, "figure 1, codes", points, named)
+    shown = {"codes": points[:, :2]}
+    return figures.embedding(shown, np.tile(emotion, 2), synthetic, classes, title, ("code", "prior"))
 
 
 def work(run: Run, tables: Collection[int]) -> float:
@@ -309,6 +312,12 @@ def svm_work(n: int, features: int) -> float:
     return 2.0 * n**2 * max(features, 500)  # libsvm's own time counts where vectors are short
 
 
+def train_generator(run: Run, fold: folds.Fold, method: str) -> str:
+    """Trains the first AAE alone, as `export_generators` finds it; gives its stage."""
+    FoldVectors(run, fold).sampler(0)
+    return "aae-0"
+
+
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
     """Writes prior and decoder of one AAE as a SavedModel that samples raw features.
 
@@ -322,12 +331,11 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
     Raises:
         TfserganError: no such fold or setting in this run.
     """
-    models, stage = export.choose(folder / "models", fold, setting, prefix="aae-")
-    decoder_map = export.load_decoder_map(models)
-    paper = papers.load(run["run"]["paper"])
-    model = aae(paper.recorded(run), len(decoder_map["kept"]), len(decoder_map["classes"]), seed=0)
-    training.load_weights(model, models / stage)
-    return export.export_sampler(model, decoder_map, to, export.card(paper, run, models.name, stage))
+    found = export.trained(folder, run, fold, setting, prefix="aae-")
+    decoder_map = export.load_decoder_map(found.models)
+    model = aae(found.settings, len(decoder_map["kept"]), len(decoder_map["classes"]), seed=0)
+    found.load_weights(model)
+    return export.export_sampler(model, decoder_map, to, found.card)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from tfsergan import export, folds, papers, training
+from tfsergan import export, folds, training
 from tfsergan.corpora import Corpus
 from tfsergan.evaluation import Run, chosen_folds
 from tfsergan.methods import sahu2017 as aae_method
@@ -101,9 +101,8 @@ class FoldVectors(sahu2017.FoldVectors):
     def gan(self, kind: str, repeat: int) -> VanillaGANSampler:
         """One of `SAMPLERS` of a repeat, trained when first asked for: on features, or on codes of them."""
         settings = {**self.run.settings, **self.run.settings.group(kind)}
-        own = self.options(SAMPLERS[kind](), f"{kind}-{repeat}", settings)
         x = self.real_codes(repeat)[0] if kind == "codes" else self.x
-        sampler = SAMPLERS[kind](**own).fit_model(x, self.emotion)
+        sampler = SAMPLERS[kind].of(settings, **self.options(f"{kind}-{repeat}")).fit_model(x, self.emotion)
         self.epochs[kind, repeat] = sampler.epochs_
         if kind != "codes":
             self.save_decoder_map()
@@ -160,7 +159,7 @@ class CrossVectors(FoldVectors):
 
 
 def draw(run: Run) -> None:
-    """Figure 1, from the first fold's first GANs once they are trained; drawn anew as GANs come."""
+    """Figure 1, from the first fold's first GANs once they are trained; figure 2, from what is measured; always anew."""
     if not run.corpus("labelled").session.any():  # only what needs no folds was measured
         return
     vectors = FoldVectors(run, chosen_folds(run)[0])
@@ -168,11 +167,28 @@ def draw(run: Run) -> None:
     for row, kind in FEATURE_ROWS.items():
         if training.finished(vectors.folder / f"{kind}-0"):
             logged = training.curves(vectors.log_dir(f"{kind}-0"))
-            tags = {tag.partition("/")[2]: v for tag, v in logged.items() if not tag.startswith("learning")}
+            tags = {tag.partition("/")[2]: v for tag, v in logged.items() if not tag.startswith("schedule/")}
             curves |= {row: tags} if tags else {}
     if curves:
         figure = figures.training_curves(curves, title=run.paper.figures["1"]["title"])
         figures.save(figure, run.folder / "figures" / "figure1.png")
+    ends = {
+        "D on real": measured(run, 4, "d_real"),
+        "D on synthetic": measured(run, 4, "d_fake"),
+        "coverage": measured(run, 3, "coverage"),
+    }
+    if any(ends.values()):
+        figures.save(
+            figures.spread(ends, run.paper.figures["2"]["title"]), run.folder / "figures" / "figure2.png"
+        )
+
+
+def measured(run: Run, table: int, metric: str) -> dict[str, list[float]]:
+    """The values of a metric by row of a table, of all folds and repeats."""
+    found: dict[str, list[float]] = {}
+    for result in run.results.of(table=table):
+        found.setdefault(result["row"], []).append(result["metrics"][metric])
+    return dict(sorted(found.items(), reverse=True))  # GANs before the autoencoders that they start from
 
 
 def work(run: Run, tables: Collection[int]) -> float:
@@ -231,6 +247,13 @@ def gan_work(run: Run, fold: folds.Fold) -> float:
     return total
 
 
+def train_generator(run: Run, fold: folds.Fold, method: str) -> str:
+    """Trains the first GAN of a kind alone, as `export_generators` finds it; gives its stage."""
+    kind = {"ConditionalGAN": "conditional", "VanillaGAN": "vanilla"}[method]
+    FoldVectors(run, fold).gan(kind, 0)
+    return f"{kind}-0"
+
+
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
     """Writes prior and generator of one GAN of features as a SavedModel that samples raw features.
 
@@ -239,21 +262,21 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
         run: its `run.toml`.
         to: folder to make.
         fold: a folder of the run's `models/`; None takes the whole corpus's, else the first.
-        setting: such as "conditional-0" or "vanilla-0"; None takes the first conditional one.
+        setting: such as "conditional-0" or "vanilla-0"; None takes the first conditional one, else the first vanilla one.
 
     Raises:
         TfserganError: no such fold or setting in this run.
     """
-    kind = "vanilla" if setting and setting.startswith("vanilla-") else "conditional"
-    models, stage = export.choose(folder / "models", fold, setting, prefix=f"{kind}-")
-    decoder_map = export.load_decoder_map(models)
-    paper = papers.load(run["run"]["paper"])
-    recorded = paper.recorded(run)
+    conditional = any((folder / "models").glob(f"*/conditional-*/{training.WEIGHTS}"))
+    vanilla = setting.startswith("vanilla-") if setting else not conditional
+    kind = "vanilla" if vanilla else "conditional"
+    found = export.trained(folder, run, fold, setting, prefix=f"{kind}-")
+    decoder_map = export.load_decoder_map(found.models)
     method: type[VanillaGAN] = ConditionalGAN if kind == "conditional" else VanillaGAN
     size = (len(decoder_map["kept"]), len(decoder_map["classes"]))
-    model = gan({**recorded, **recorded.group(kind)}, *size, seed=0, kind=method)
-    training.load_weights(model, models / stage)
-    return export.export_sampler(model, decoder_map, to, export.card(paper, run, models.name, stage))
+    model = gan({**found.settings, **found.settings.group(kind)}, *size, seed=0, kind=method)
+    found.load_weights(model)
+    return export.export_sampler(model, decoder_map, to, found.card)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from tfsergan.methods.domain_adaptation import (
 from tfsergan.methods.su2021 import CCEmoGAN
 from tfsergan.networks import multiply_adds, one_copy
 from tfsergan.optimizers import FusedAdam, step_decay
-from tfsergan.report import figures
+from tfsergan.report import board, figures
 
 TASKS = {"activation": "Act.", "valence": "Val."}
 TARGETS = {
@@ -201,7 +201,8 @@ class Transfer:
             training.epochs_of(batches.steps, epochs, updates),
             self.folder / stage,
             task=f"{self.name}: {stage}",
-            log_dir=self.run.folder / "tensorboard" / self.name / stage,
+            log_dir=self.run.log_dir(self.name, stage),
+            stages=self.run.stages,
             checkpoint_epochs=s.checkpoint_epochs,
             stop=patience,
             report=self.run.report,
@@ -236,9 +237,9 @@ class Transfer:
         self.train(model, "DANN", s["epochs"], s["updates"])
         return model
 
-    def pretrained(self, condition: int) -> Translators:
+    def pretrained(self, method: str, condition: int) -> Translators:
         """Generators trained on the identity loss (sec. 3): once for CCEmoGAN, once for the others."""
-        s, stage = self.settings, "pretraining-conditional" if condition else "pretraining"
+        s, stage = self.settings, pretraining_of(method)
         model = Translators(*cycle_gan.generators(s, self.s.shape[1], condition, self.seeds(stage)))
         model.compile(self.adam(s.pretrain_learning_rate))
         self.train(model, stage, s.pretrain_epochs, s.pretrain_updates)
@@ -252,7 +253,7 @@ class Transfer:
         if not training.finished(self.folder / method):
             names = self.source.feature_names, self.source.classes
             export.save_scalers(self.folder, *self.scalers, *names)
-            model.start_from(self.pretrained(condition))
+            model.start_from(self.pretrained(method, condition))
         weights = {name: s[name] for name in ("lambda_1", "lambda_2", "lambda_3", "penalty")}
         count = 3 if isinstance(model, AdaptedClassifier) else 2
         rate = step_decay(s.learning_rate, s.decay, s.decay_updates)
@@ -374,10 +375,13 @@ def figure_2(run: Run, pieces: Sequence[Piece]):
                 of: some(x[0][y == k], run.paper.figures["2"]["vectors"]) for of, (x, y) in sets.items()
             }
             x = np.concatenate([*chosen.values()])
+            labels = {"set": np.repeat([*chosen], [len(part) for part in chosen.values()])}
+            board.project(run.folder, f"figure 2, {piece.task}, {name}", x, labels)
             points = TSNE(random_state=0, init="pca", perplexity=min(30, len(x) - 1)).fit_transform(x)
             ends = np.cumsum([len(part) for part in chosen.values()])[:-1]
             panels[f"{piece.task}: {name}"] = dict(zip(chosen, np.split(points, ends), strict=True))
-    return figures.clouds(panels, transfer.K, run.paper.figures["2"]["title"])
+    corpora = f"{transfer.source.name} to {transfer.adapted_to.name}"
+    return figures.clouds(panels, transfer.K, f"{run.paper.figures['2']['title']}; {corpora}")
 
 
 def some(x: np.ndarray, number: int) -> np.ndarray:
@@ -404,36 +408,54 @@ def within_work(run: Run, piece: Piece) -> float:
 
 
 def across_work(run: Run, piece: Piece, tables: Collection[int]) -> float:
-    """Multiply-adds of a piece's stages that are not trained and of its recognisers that are not measured."""
+    """Multiply-adds of a piece's recognisers that are not measured and of the stages that unmeasured cells need."""
     transfer, s = Transfer(run, piece), run.settings
+    D, K = transfer.source.x.shape[1], transfer.K
+
+    def left(table: int, row: str) -> bool:
+        return table in tables and not run.results.of(table=table, row=row, fold=piece.name)
+
+    def recognising(kinds: str) -> float:
+        sizes = {"C": K * len(transfer.adapted_to)}
+        vectors = sum(sizes.get(kind, transfer.rows.shape[1]) for kind in kinds)
+        return recogniser(run, piece.task, range(s.repeats)).multiply_adds(vectors, D, K)
+
+    total = recognising("O") if left(2, "O") else 0.0
+    needed = {"DANN"} if left(2, "DANN*") else set()
+    for method, (table, beginning, every) in AUGMENTED.items():
+        kinds = [kinds for kinds in every if left(table, beginning + kinds)]
+        total += sum(map(recognising, kinds))
+        if kinds or (table == 3 and left(2, method)):
+            needed |= {method, pretraining_of(method)} | ({"classifier"} if method != "TC" else set())
+    unfinished = (stage for stage in needed if not training.finished(transfer.folder / stage))
+    costs = stage_work(transfer)
+    return total + s.repeats * sum(costs[stage] for stage in unfinished)
+
+
+def pretraining_of(method: str) -> str:
+    """The stage that a cycle GAN's generators come from."""
+    return "pretraining-conditional" if method == "CCEmoGAN" else "pretraining"
+
+
+def stage_work(transfer: Transfer) -> dict[str, float]:
+    """Multiply-adds of one repeat of each stage."""
+    s, task = transfer.settings, transfer.task
     D, K, steps = transfer.source.x.shape[1], transfer.K, transfer.rows.shape[1] // s.batch_size or 1
 
     def updates(prefix: str) -> int:
         return steps * training.epochs_of(steps, s[f"{prefix}epochs"], s[f"{prefix}updates"])
 
     classifier = 3.0 * s.batch_size * multiply_adds(D, s["classifier.units"], K)
-    stages = {"classifier": updates(f"classifier.{piece.task}_") * classifier}
-    if 2 in tables:
-        stages["DANN"] = updates("dann.") * multiply_adds_of_dann(
-            s.group("dann") | {"batch_size": s.batch_size}, D
-        )
-    left = 0.0
-    for method, (table, beginning, kinds) in AUGMENTED.items():
-        conditional = method == "CCEmoGAN"
-        pretraining, gan = cycle_gan.multiply_adds_an_update(s, D, conditional)
-        if table in tables or (table == 3 and 2 in tables):
-            stages["pretraining-conditional" if conditional else "pretraining"] = (
-                updates("pretrain_") * pretraining
-            )
-            stages[method] = updates("gan_") * gan
-        for kinds_ in kinds if table in tables else ():
-            vectors = sum(
-                K * len(transfer.adapted_to) if k == "C" else transfer.rows.shape[1] for k in kinds_
-            )
-            if not run.results.of(table=table, row=beginning + kinds_, fold=piece.name):
-                left += recogniser(run, piece.task, range(s.repeats)).multiply_adds(vectors, D, K)
-    unfinished = (cost for stage, cost in stages.items() if not training.finished(transfer.folder / stage))
-    return left + s.repeats * sum(unfinished)
+    dann_update = multiply_adds_of_dann(s.group("dann") | {"batch_size": s.batch_size}, D)
+    costs = {
+        "classifier": updates(f"classifier.{task}_") * classifier,
+        "DANN": updates("dann.") * dann_update,
+    }
+    for method in AUGMENTED:
+        pretraining, gan = cycle_gan.multiply_adds_an_update(s, D, conditional=method == "CCEmoGAN")
+        costs[pretraining_of(method)] = updates("pretrain_") * pretraining
+        costs[method] = updates("gan_") * gan
+    return costs
 
 
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
@@ -449,18 +471,18 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
     Raises:
         TfserganError: no such fold or setting in this run.
     """
-    models, stage = export.choose(folder / "models", fold, setting, prefix="CCEmoGAN")
-    scalers = export.load_scalers(models)
-    s, D, K = papers.load("su2021").recorded(run), len(scalers["features"]), len(scalers["classes"])
+    found = export.trained(folder, run, fold, setting, prefix="CCEmoGAN")
+    scalers = export.load_scalers(found.models)
+    s, D, K = found.settings, len(scalers["features"]), len(scalers["classes"])
     seeds = range(s.repeats)
     trained = CycleGAN(*cycle_gan.generators(s, D, K, seeds), *cycle_gan.discriminators(s, D, seeds), seed=0)
-    training.load_weights(trained, models / stage)
+    found.load_weights(trained)
     first = cycle_gan.generators(s, D, K, [0])
     generators = [one_copy(one, every) for one, every in zip(first, trained.networks, strict=False)]
-    task, target, _ = models.name.split("-")
+    task, target, _ = found.models.name.split("-")
     used = {role: run["corpora"][role] for role in (f"source/{task}", f"{target}/{task}")}
-    card = export.card(papers.load("su2021"), {**run, "corpora": used}, models.name, stage)
-    return export.export_translators(*generators, models, to, card)
+    card = export.card(papers.load("su2021"), {**run, "corpora": used}, found.models.name, found.stage)
+    return export.export_translators(*generators, found.models, to, card)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from sklearn.manifold import TSNE
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tfsergan import evaluation, export, folds, papers, training
+from tfsergan import evaluation, export, folds, training
 from tfsergan.augmentation import SMOTE, AdditiveNoise, Augmenter, Duplication
 from tfsergan.classifiers import DNN, SVM
 from tfsergan.corpora import Corpus
@@ -23,7 +23,7 @@ from tfsergan.errors import TfserganError
 from tfsergan.evaluation import Run, chosen_folds
 from tfsergan.methods.yi2019 import adan, multiply_adds_a_vector
 from tfsergan.quality import quality, quality_multiply_adds
-from tfsergan.report import figures
+from tfsergan.report import board, figures
 from tfsergan.samplers import ADANSampler
 
 PARTS = {"acted": "test", "dialogue": "improvised"}
@@ -196,7 +196,7 @@ class FoldVectors:
         self.epochs: dict[int, int] = {}  # of the ADAN of each repeat
         self.synthesized: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by the ADAN of each repeat
         for rows, which in ((fold.train, "training"), (fold.test, "test")):
-            if not self.rows(rows, part).size:
+            if rows.size and not self.rows(rows, part).size:
                 raise TfserganError(
                     f"{self.corpus.name}, fold {fold.name}: the {which} utterances are none of them {part}. Add a "
                     "column `part` (or `improvised`) to its feature table, or take another corpus."
@@ -240,11 +240,12 @@ class FoldVectors:
             "Duplication": Duplication(**others),
             "Noise": AdditiveNoise(noise=s.noise, random_state=seed, **others),
             "SMOTE": SMOTE(k_neighbors=s.neighbours, random_state=seed, **others),
-            "ADAN": ADANSampler(
-                **{name: s[name] for name in ADANSampler().get_params() if name in s},
+            "ADAN": ADANSampler.of(
+                s,
                 random_state=seed,
                 folder=self.folder / f"adan-{repeat}",
                 log_dir=self.log_dir(repeat),
+                stages=self.run.stages,
                 task=f"{self.name}: ADAN {repeat + 1} of {s.repeats}",
                 report=self.run.report,
             ),
@@ -278,7 +279,7 @@ class FoldVectors:
         return export.raw_map(inverse, kept, first, self.corpus.feature_names)
 
     def log_dir(self, repeat: int) -> Path:
-        return self.run.folder / "tensorboard" / self.name / f"adan-{repeat}"
+        return self.run.log_dir(self.name, f"adan-{repeat}")
 
     def trained(self, repeat: int) -> dict[str, float]:
         """How long an ADAN was trained."""
@@ -316,6 +317,10 @@ def figure_3(run: Run, vectors: FoldVectors):
         "latent": (sampler.model_.encode(sampler.scaler_.transform(x)), sampler.model_.latent_of(emotion, 0)),
         "original": (x, sampler.sample(emotion, 0)),
     }
+    names, made = np.array(vectors.corpus.classes), np.repeat(["real", "synthetic"], len(x))
+    labels = {"emotion": np.tile(names[emotion], 2), "made": made}
+    for name, both in spaces.items():
+        board.project(run.folder, f"figure 3, {name}", np.concatenate(both), labels)
     panels = {
         name: TSNE(random_state=0, init="pca", perplexity=min(30, len(x) - 1)).fit_transform(
             np.concatenate(both)
@@ -392,6 +397,12 @@ def dialogue_work(vectors: FoldVectors, tables: Collection[int]) -> dict[tuple[i
     return costs
 
 
+def train_generator(run: Run, fold: folds.Fold, method: str) -> str:
+    """Trains the first ADAN of the role acted alone, as `export_generators` finds it; gives its stage."""
+    FoldVectors(run, "acted", fold).trained_sampler(0)
+    return "adan-0"
+
+
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:
     """Writes generator and decoder of one ADAN as a SavedModel that samples raw features.
 
@@ -405,13 +416,11 @@ def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setti
     Raises:
         TfserganError: no such fold or setting in this run.
     """
-    models, stage = export.choose(folder / "models", fold, setting, prefix="adan-")
-    decoder_map = export.load_decoder_map(models)
-    paper = papers.load(run["run"]["paper"])
-    s = paper.recorded(run)
-    model = adan(s, len(decoder_map["kept"]), len(decoder_map["classes"]), seed=0)
-    training.load_weights(model, models / stage)
-    return export.export_sampler(model, decoder_map, to, export.card(paper, run, models.name, stage))
+    found = export.trained(folder, run, fold, setting, prefix="adan-")
+    decoder_map = export.load_decoder_map(found.models)
+    model = adan(found.settings, len(decoder_map["kept"]), len(decoder_map["classes"]), seed=0)
+    found.load_weights(model)
+    return export.export_sampler(model, decoder_map, to, found.card)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import importlib
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
-os.environ["OMP_NUM_THREADS"] = "1"  # before scikit-learn: on a busy machine its threads wait for each other
+# One thread, as a run's processes have: sums over several differ in the last bits. Before scikit-learn, too.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -205,14 +206,18 @@ def make_corpora(paper: str = "bao2019") -> dict:
 def make_run(
     folder: Path, corpora: dict | None = None, protocol: str = "strict", paper: str = "bao2019", **options
 ):
-    """A run of a paper on its tiny corpora, seconds long; `options` replace what `TINY` sets."""
-    from tfsergan import papers, training
+    """A run of a paper on its tiny corpora, seconds long; `options` replace what `TINY` sets.
+
+    Its stages are shared with runs beside it if `shared` is among them.
+    """
+    from tfsergan import papers, stages, training
     from tfsergan.evaluation import Run
 
     training.deterministic()
     spec = papers.load(paper)
     report = options.pop("report", None)
     seed = options.pop("seed", 0)
+    shared = options.pop("shared", False)
     overrides = TINY[paper] | options
     return Run(
         folder=folder,
@@ -223,15 +228,21 @@ def make_run(
         corpora=make_corpora(paper) if corpora is None else corpora,
         overrides=overrides,
         seed=seed,
+        stages=stages.open_store(None, folder) if shared else None,
         **({"report": report} if report else {}),
     )
 
 
 def reproduce(run, tables=None):
-    """Measures these tables of a run, or all, as the command line does."""
+    """Measures these tables of a run, or all, as the command line does; a run that shares shares all its stages."""
+    from tfsergan import stages
+
     script = importlib.import_module(f"tfsergan.reproductions.{run.paper.name}")
     with run.opened(f"tfsergan reproduce {run.paper.name}"):
         script.reproduce(run, tables or [table.number for table in run.paper.tables])
+    if run.stages:
+        unknown = [path for path, told in stages.finished(run.folder).items() if not told.get("digest")]
+        assert not unknown, "the fingerprint of these stages is not known"
     return run
 
 
@@ -284,7 +295,7 @@ def alter() -> Callable:
     return changed
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_run() -> Callable:
     """Makes a run: `tiny_run(folder, corpora, protocol="paper", paper="bao2019", gan_iterations="5", ...)`."""
     return make_run
@@ -307,7 +318,7 @@ def finished(tmp_path_factory):
     """A run of bao2019 with every table measured, and its classifiers; to be read, not changed."""
     with pytest.MonkeyPatch.context() as patch:
         recorded = Classifiers(patch)
-        run = reproduce(make_run(tmp_path_factory.mktemp("finished") / "run"))
+        run = reproduce(make_run(tmp_path_factory.mktemp("finished") / "run", shared=True))
     return run, recorded.trained
 
 
@@ -333,13 +344,17 @@ def finished_yi2019(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished_sahu2017(tmp_path_factory):
     """A run of sahu2017 with every table measured; to be read, not changed."""
-    return reproduce(make_run(tmp_path_factory.mktemp("finished_sahu") / "sahu2017", paper="sahu2017"))
+    return reproduce(
+        make_run(tmp_path_factory.mktemp("finished_sahu") / "sahu2017", paper="sahu2017", shared=True)
+    )
 
 
 @pytest.fixture(scope="session")
 def finished_sahu2018(tmp_path_factory):
     """A run of sahu2018 with every table measured; to be read, not changed."""
-    return reproduce(make_run(tmp_path_factory.mktemp("finished_sahu") / "sahu2018", paper="sahu2018"))
+    return reproduce(
+        make_run(tmp_path_factory.mktemp("finished_sahu") / "sahu2018", paper="sahu2018", shared=True)
+    )
 
 
 @pytest.fixture
@@ -387,7 +402,7 @@ def finished_su2021(tmp_path_factory):
     folder, corpora = tmp_path_factory.mktemp("finished_su2021") / "run", make_corpora("su2021")
     with pytest.MonkeyPatch.context() as patch:
         recorded = Classifiers(patch)
-        run = reproduce(make_run(folder, activation_alone(corpora), paper="su2021"))
+        run = reproduce(make_run(folder, activation_alone(corpora), paper="su2021", shared=True))
     return run, recorded
 
 

@@ -122,15 +122,18 @@ def test_labels_that_all_repeats_share():
 
 
 def test_l2_by_hand():
-    """Adam's first step is g / (|g| + epsilon), and zeros leave the first kernel no gradient but that of l2."""
-    x, y = np.zeros((4, 5), np.float32), np.zeros(4, int)  # nothing else moves the first kernel
+    """Adam's first step is g / (|g| + epsilon), and zeros leave kernels no gradient but that of l2."""
+    x, y = np.zeros((4, 5), np.float32), np.zeros(4, int)  # nothing else moves the kernels
     options = {"units": 6, "seeds": (1,), "dropout": 0.0, "learning_rate": 1e-3, "batch_size": 4, "epochs": 1}
     free, held = DNN(**options).fit(x, y), DNN(l2=0.1, **options).fit(x, y)
     before = DNN(**options | {"learning_rate": 0.0}).fit(x, y).network.get_weights()
-    np.testing.assert_array_equal(free.network.get_weights()[0], before[0])
-    g = 2 * 0.1 * before[0]
-    expected = before[0] - 1e-3 * g / (np.abs(g) + 1e-7 / np.sqrt(1 - 0.999))
-    np.testing.assert_allclose(held.network.get_weights()[0], expected, rtol=1e-5, atol=1e-7)
+    for kernel in (0, 2, 4):
+        np.testing.assert_array_equal(free.network.get_weights()[kernel], before[kernel])
+    np.testing.assert_array_equal(held.network.get_weights()[0], before[0])  # the first kernel is free
+    for kernel in (2, 4):
+        g = 2 * 0.1 * before[kernel]
+        expected = before[kernel] - 1e-3 * g / (np.abs(g) + 1e-7 / np.sqrt(1 - 0.999))
+        np.testing.assert_allclose(held.network.get_weights()[kernel], expected, rtol=1e-5, atol=1e-7)
     assert (held.network.get_weights()[1] == free.network.get_weights()[1]).all()  # biases are free
 
 
@@ -138,7 +141,7 @@ def test_l2_keeps_kernels_small():
     options = {"units": 8, "seeds": (1,), "learning_rate": 0.02, "epochs": 20}
     free, held = DNN(**options).fit(*blobs()), DNN(l2=0.1, **options).fit(*blobs())
     assert (
-        np.square(held.network.get_weights()[0]).sum() < 0.5 * np.square(free.network.get_weights()[0]).sum()
+        np.square(held.network.get_weights()[2]).sum() < 0.5 * np.square(free.network.get_weights()[2]).sum()
     )
 
 

@@ -44,6 +44,7 @@ needs_soundfile = pytest.mark.skipif(
 def tfsergan(monkeypatch, tmp_path) -> Callable:
     """`tfsergan("papers")`: what a command says and exits with, in a folder of its own."""
     monkeypatch.delenv("TFSERGAN_MANUAL_DIR", raising=False)
+    monkeypatch.delenv("TFSERGAN_STAGES", raising=False)
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
 
@@ -64,12 +65,24 @@ def one_line(result, code: int) -> str:
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ()])
 def test_help_lists_the_commands(tfsergan, arguments):
     output = tfsergan(*arguments).output
-    for command in ("papers", "data", "reproduce", "report", "export"):
+    for command in ("papers", "data", "reproduce", "report", "export", "runs"):
         assert re.search(rf"^  {command}\s", output, re.MULTILINE), command
 
 
 @pytest.mark.parametrize(
-    "command", ["papers", "data", "data list", "data check", "data prepare", "reproduce", "report", "export"]
+    "command",
+    [
+        "papers",
+        "data",
+        "data list",
+        "data check",
+        "data prepare",
+        "reproduce",
+        "report",
+        "export",
+        "runs",
+        "runs clean",
+    ],
 )
 def test_every_command_has_help(tfsergan, command):
     result = tfsergan(*command.split(), "--help")
@@ -172,6 +185,28 @@ def test_a_folder_without_a_run_is_told(tfsergan, tmp_path, command):
     assert not (tmp_path / "out").exists()
 
 
+def test_files_and_folders_are_told_apart(tfsergan, tmp_path):
+    (tmp_path / "some.csv").write_text("a")
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "run.toml").touch()
+    for command, said in {
+        ("report", "some.csv"): "'some.csv' is a file",
+        ("synthesize", "some.csv", "--samples", 2, "--to", "a.csv"): "'some.csv' is a file",
+        ("report", "--committed", "--to", "runs"): "'runs' is a directory",
+        ("train", "ADAN", "--corpus", "demo", "--out", "some.csv"): "'some.csv' is a file",
+        ("report", "runs"): "`tfsergan report --all runs`",
+    }.items():
+        result = tfsergan(*command)
+        assert result.exit_code == 2, command
+        assert said in result.output, command
+    assert "no such folder" in one_line(tfsergan("report", "--all", "nowhere"), 1)
+
+
+def test_every_command_says_in_one_line_what_it_does(tfsergan):
+    for group in ((), ("data",), ("runs",)):
+        assert "..." not in tfsergan(*group, "--help").output.partition("Commands:")[2]
+
+
 def test_an_unfinished_run_has_nothing_to_export(tfsergan, tmp_path, tiny_run):
     with tiny_run(tmp_path / "run").opened():
         pass
@@ -269,6 +304,7 @@ def reproduced(tmp_path_factory):
     command += [part for value in TINY for part in ("--set", value)]
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TFSERGAN_MANUAL_DIR", raising=False)
+        patch.delenv("TFSERGAN_STAGES", raising=False)
         patch.setattr(sys, "argv", ["tfsergan", *map(str, command)])
         result = CliRunner().invoke(cli.main, [str(part) for part in command])
     assert result.exit_code == 0, result.output
@@ -284,7 +320,11 @@ def test_a_run_leaves_what_the_readme_promises(reproduced):
         *("models/all/scalers.json", "models/Sess__1/scalers.json"),
         *(f"models/{fold}/lambda_cls=2/weights.weights.h5" for fold in ("all", "Sess__1")),
     } <= files
-    assert any(name.startswith("tensorboard/Sess__1/lambda_cls=2/events.") for name in files)
+    assert any(name.startswith("tensorboard/training/fold Sess__1/lambda_cls=2/events.") for name in files)
+    assert {
+        "tensorboard/figures/events.out.tfevents.0.report",
+        "tensorboard/results/table 2, lambda_cls=2/events.out.tfevents.0.report",
+    } <= files
     assert not [
         name for name in files if "unfinished" in name or "checkpoint" in name or name.endswith(".tmp")
     ]
@@ -339,6 +379,18 @@ def test_the_same_command_again_does_nothing_new(reproduced, tfsergan, monkeypat
     assert (reproduced.folder / "results.jsonl").read_bytes() == before
 
 
+def test_going_on_on_another_machine_is_one_warning(reproduced, tfsergan, monkeypatch):
+    from tfsergan import machine
+
+    facts = machine.facts
+    monkeypatch.setattr(machine, "facts", lambda: facts() | {"cpu": "Zuse Z3"})
+    result = tfsergan(*reproduced.command, "--quiet")
+    assert result.exit_code == 0, result.output
+    (warning,) = (line for line in result.output.splitlines() if line.startswith("Warning: "))
+    assert "Zuse Z3 now" in warning
+    assert "earlier on" in (reproduced.folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_another_setting_in_the_same_folder_is_refused(reproduced, tfsergan):
     result = tfsergan(*reproduced.command, "--seed", "1", "--quiet")
     assert result.exit_code == 1
@@ -371,10 +423,25 @@ def test_export_into_the_folder_one_stands_in(reproduced, tfsergan, tmp_path):
     assert "Traceback" not in result.output
 
 
+def test_another_run_says_what_it_reused(reproduced, tfsergan):
+    runs = reproduced.folder.parent
+    other = (*reproduced.command, "--out", runs / "other", "--table", "2", "--set", "decay_epochs=7")
+    result = tfsergan(*other, "--quiet", "--jobs", "1")
+    assert result.exit_code == 0, result.output
+    assert f"bao2019: reused 2 of 2 training stages of {reproduced.folder}." in result.output
+    told = json.loads(tfsergan("runs", runs, "--json").stdout)
+    rows = {Path(row["folder"]).name: (row["measured"], row["planned"], row["state"]) for row in told["runs"]}
+    # Cells of lambda_cls=0 are in the paper's tables, but not among the settings; the second has no other corpus.
+    assert rows == {"run": (8, 13, "complete"), "other": (3, 8, "incomplete")}
+    assert told["stages"]["stages"] == 4
+    refused = tfsergan(*other, "--quiet", "--stages", runs / "corpora")
+    assert re.search(r"--stages .*corpora: can't be used .*not empty", one_line(refused, 2))
+
+
 def test_a_missing_source_leaves_its_cells_open_with_the_command(reproduced, tfsergan, tmp_path):
     swap = reproduced.command.index("source=talks")
     command = reproduced.command[: swap - 1] + reproduced.command[swap + 1 :]
-    result = tfsergan(*command, "--out", tmp_path / "other", "--table", "2", "--quiet")
+    result = tfsergan(*command, "--out", tmp_path / "other", "--table", "2", "--quiet", "--jobs", "1")
     assert result.exit_code == 0, result.output
     text = (tmp_path / "other" / "tables" / "table2.md").read_text(encoding="utf-8")
     assert "not run (1)" in text

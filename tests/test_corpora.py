@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +198,33 @@ def test_a_data_dir_that_is_only_read_needs_no_lock(toy):
     assert toy.load().fingerprint == fingerprint
     toy.write(toy_table(seed=1))
     with pytest.raises(TfserganError, match=r"cannot be written.*--data-dir"):
+        toy.load()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_full_disk_is_told_with_what_to_do(toy, monkeypatch, wrapped):
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    def fill(*arguments, **options):
+        full = tf.errors.ResourceExhaustedError(None, None, "x.tfrecord; No space left on device")
+        if wrapped:  # as TFDS raises it
+            raise RuntimeError(f"ResourceExhaustedError: {full.message}") from full
+        raise full
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fill)
+    with pytest.raises(TfserganError, match=r"own-toy.*No space left on device.*--data-dir"):
+        toy.load()
+
+
+def test_another_runtime_error_is_not_called_a_full_disk(toy, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    def fail(*arguments, **options):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
         toy.load()
 
 
@@ -452,9 +478,7 @@ def test_real_iemocap(tmp_path):
     assert merged.feature_names == tables.known_names("is10")
     assert sorted(set(merged.session.tolist())) == ["1", "2", "3", "4", "5"]
     assert len(set(merged.speaker.tolist())) == 10
-    begin = time.perf_counter()
     assert np.bincount(corpora.load("iemocap", **options).emotion).tolist() == [1103, 595, 1708, 1084]
-    assert time.perf_counter() - begin < 3
 
 
 def test_real_librispeech(tmp_path):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_run_toml_holds_everything_that_decides_the_numbers(finished_run):
         "overrides": dict(finished_run.overrides),
     }
     assert entry["settings"]["lambda_cls"] == [0.0, 2.0]
-    assert set(entry["settings"]) == set(finished_run.settings)
+    assert set(entry["settings"]) == set(finished_run.settings) - {"precision"}  # it came later
     assert entry["corpora"]["source"]["fingerprint"] == finished_run.corpora["source"].fingerprint
     assert entry["versions"]["keras"]
     assert entry["hardware"]["cores"] >= 1
@@ -167,6 +168,38 @@ def test_a_corpus_that_goes_and_comes_back_as_another_is_refused(tmp_path, tiny_
         pytest.fail("opened")
 
 
+def test_going_on_on_another_machine_is_told_once_and_recorded(tmp_path, tiny_run):
+    with tiny_run(tmp_path).opened() as run:
+        assert run.warnings == []
+    path = tmp_path / "run.toml"
+    ours = read_run(tmp_path)["hardware"]
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(f'cpu = "{ours["cpu"]}"', 'cpu = "Zuse Z3"'), "utf-8"
+    )
+    with tiny_run(tmp_path).opened() as run:
+        (warning,) = run.warnings
+    assert f"cpu Zuse Z3 there, {ours['cpu']} now" in warning
+    assert "begun under other conditions" in warning
+    assert "last digits" in warning
+    assert "\n" not in warning
+    for _ in range(2):
+        entry = read_run(tmp_path)
+        assert entry["hardware"] == ours
+        assert entry["hardware_before"] == [ours | {"cpu": "Zuse Z3"}]
+        with tiny_run(tmp_path).opened() as run:
+            assert run.warnings == []
+
+
+def test_what_a_kill_left_unfinished_is_cleared_away(tmp_path, tiny_run):
+    left = tmp_path / "models" / "session1" / f".scalers.json.{'0' * 32}.tmp"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    with tiny_run(tmp_path).opened():
+        assert not left.exists()
+        left.touch()  # by a process that died and was replaced
+    assert not left.exists()
+
+
 def test_differences_of_nested_mappings():
     there = {"run": {"overrides": {"a": "1", "b": "2"}}, "settings": {"x": 1}, "hardware": {"cores": 2}}
     here = {"run": {"overrides": {"a": "3"}}, "settings": {"x": 1, "y": 2}}
@@ -178,12 +211,60 @@ def test_differences_of_nested_mappings():
     ]
 
 
+def test_the_run_of_a_method_is_another_than_that_of_the_tables(tmp_path, tiny_run):
+    tables = tiny_run(tmp_path / "tables")
+    assert "method" not in tables.identity()["run"]
+    for folder, there, now in (("one", "ADAN", ""), ("two", "ADAN", "AAE"), ("three", "", "ADAN")):
+        for method in (there, now):
+            run = tiny_run(tmp_path / folder)
+            run.method = method
+            if method == there:
+                with run.opened():
+                    assert read_run(run.folder)["run"].get("method", "") == method
+        with pytest.raises(TfserganError, match=r"run\.method: "), run.opened():
+            pass
+    assert tables.provenance() == run.provenance()
+
+
 def test_a_damaged_or_missing_run_toml_is_told(tmp_path):
     with pytest.raises(TfserganError, match="no run here"):
         read_run(tmp_path)
     (tmp_path / "run.toml").write_bytes(b"[run\n\xff")
     with pytest.raises(TfserganError, match=r"run\.toml: damaged"):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("run = 3", r"no table \[run\], \[corpora\], \[settings\], \[versions\]"),
+        ("[run]\n[corpora]\n[settings]", r"no table \[versions\]"),
+        ("[run]\n[corpora]\nlabelled = 3\n[settings]\n[versions]", "a corpus that is no table"),
+    ],
+)
+def test_a_run_toml_of_another_shape_is_told(tmp_path, text, told):
+    (tmp_path / "run.toml").write_text(text)
+    with pytest.raises(TfserganError, match=rf"run\.toml: damaged \({told}\)\. Take another --out"):
+        read_run(tmp_path)
+
+
+def test_logs_of_older_versions_are_moved_to_where_they_are_looked_for(tmp_path, tiny_run):
+    def write(folder: Path, text: str) -> None:
+        folder.mkdir(parents=True)
+        (folder / "events").write_text(text)
+
+    run = tiny_run(tmp_path)
+    for fold in ("s1", "s2"):
+        (tmp_path / "models" / fold).mkdir(parents=True)
+        write(tmp_path / "tensorboard" / fold / "pretraining", "old")
+    write(tmp_path / "tensorboard" / "cells" / "s1", "no stage's")
+    write(run.log_dir("s2", "pretraining"), "new")
+    for _ in range(2):
+        with run.opened():
+            pass
+        assert (run.log_dir("s1", "pretraining") / "events").read_text() == "old"
+        assert (run.log_dir("s2", "pretraining") / "events").read_text() == "new"
+        assert {path.name for path in (tmp_path / "tensorboard").iterdir()} == {"cells", "s2", "training"}
 
 
 # ---- one folder, one process ----------------------------------------------------------------------------------------
@@ -349,10 +430,10 @@ def test_learning_rates_decay_on_schedule(finished_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     s = finished_run.settings
-    events = EventAccumulator(str(finished_run.folder / "tensorboard" / "session1" / "lambda_cls=2")).Reload()
+    events = EventAccumulator(str(finished_run.log_dir("session1", "lambda_cls=2"))).Reload()
     for role in ("generators", "discriminators"):
         rates = [
             np.frombuffer(e.tensor_proto.tensor_content, "<f4")[0]
-            for e in events.Tensors(f"learning_rate/{role}")
+            for e in events.Tensors(f"schedule/learning_rate_{role}")
         ]
         np.testing.assert_allclose(rates, np.multiply(s.learning_rate, [1, s.decay, s.decay]), rtol=1e-6)

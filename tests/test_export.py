@@ -118,6 +118,10 @@ def test_choose_takes_the_whole_corpus_first(finished_run, tmp_path):
     assert export.choose(models, None, None, prefix="lambda_cls=") == (models / "all", "lambda_cls=0")
     with pytest.raises(TfserganError, match="no finished generators"):
         export.choose(tmp_path, None, None, prefix="lambda_cls=")
+    for fold in ("acted-03", "acted-all", "acted-overall"):
+        (tmp_path / fold / "adan-0").mkdir(parents=True)
+        (tmp_path / fold / "adan-0" / training.WEIGHTS).touch()
+    assert export.choose(tmp_path, None, None, prefix="adan-") == (tmp_path / "acted-all", "adan-0")
 
 
 def test_an_old_runs_settings_count_not_todays(tmp_path, finished_run, monkeypatch):
@@ -302,6 +306,7 @@ assert "tfsergan" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_recodes_as_the_gan_does(tmp_path, finished_latif2020, latif2020_corpora):
     from tfsergan.reproductions import latif2020
 

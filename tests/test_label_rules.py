@@ -249,3 +249,89 @@ def test_an_unknown_rule_lists_those_that_exist():
         label_rules.label_rule("iemocap", "six_class")
     with pytest.raises(UsageError, match="corpus own: it has activation3, four_class, valence3"):
         label_rules.label_rule("own", "four_class_merged")
+
+
+# ---- labels of one's own ------------------------------------------------------------------------------------------
+
+LABELS = np.array(["W", "L", "", "W", "E", "L"])
+
+
+def classified(text: str) -> tuple[tuple[str, ...], list[int]]:
+    rule = label_rules.own_rule(text, "mine", LABELS, "mine/is10.csv")
+    indices = rule.apply({"ids": list("abcdef"), "emotion": LABELS}, "mine/is10.csv")
+    return rule.classes, indices.tolist()
+
+
+def test_every_label_a_class():
+    assert classified("own") == (("E", "L", "W"), [2, 1, -1, 2, 0, 1])
+
+
+def test_classes_as_they_are_typed():
+    assert classified("angry=W, calm=L+E") == (("angry", "calm"), [0, 1, -1, 0, 1, 1])
+    assert classified("angry=W,bored=L") == (("angry", "bored"), [0, 1, -1, 0, -1, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("angry=W,bored=B", r"no utterance of mine/is10.csv is labelled 'B'; there are E, L, W"),
+        ("angry=W,bored", r"expected CLASS=LABEL\+LABEL"),
+        ("angry=W,angry=L", r"each class once"),
+        ("angry=", r"expected CLASS=LABEL"),
+        ("angry=W,bored=L+W", r"a label is in two classes"),
+    ],
+)
+def test_other_texts_are_refused(text, told):
+    assert label_rules.is_own(text)
+    with pytest.raises(UsageError, match=told):
+        classified(text)
+
+
+def test_a_corpus_without_labels_has_no_classes():
+    with pytest.raises(TfserganError, match="has no emotions"):
+        label_rules.own_rule("own", "mine", np.array(["", ""]), "mine/is10.csv")
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Writes a corpus's own rules, and gives its folder."""
+
+    def write(text: str):
+        (tmp_path / label_rules.FILE).write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+def test_rules_in_a_corpus_s_folder_come_before_the_default_ones(own):
+    folder = own('[four_class]\nclasses = { loud = ["shout"], soft = ["whisper"] }\ndrop = ["song"]\n')
+    rule = label_rules.label_rule("mine", "four_class", folder)
+    assert (rule.name, rule.classes, rule.published) == ("mine/four_class", ("loud", "soft"), None)
+    assert list(rule.apply({"ids": "abc", "emotion": ["whisper", "song", "shout"]}, "here")) == [1, -1, 0]
+    assert label_rules.label_rule("mine", "default/four_class", folder).classes[0] == "angry"
+    assert label_rules.rule_names("mine", folder) == ["activation3", "four_class", "valence3"]
+    assert label_rules.label_rule("mine", "valence3", folder).name == "default/valence3"
+
+
+def test_a_known_corpus_keeps_its_published_rules(own):
+    folder = own('[two]\nclasses = { calm = ["neu"], not_calm = ["ang"] }\ndrop = ["hap"]\n')
+    assert "two" in label_rules.rule_names("iemocap", folder)
+    assert label_rules.label_rule("iemocap", "two", folder).classes == ("calm", "not_calm")
+    own('[four_class]\nclasses = { angry = ["ang"] }\n')
+    with pytest.raises(TfserganError, match="iemocap has a rule 'four_class' already"):
+        label_rules.label_rule("iemocap", "four_class", folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no toml",
+        "four_class = 3",
+        '[four_class]\ndrop = ["a"]',
+        '[four_class]\nclass = { a = ["b"] }\nclasses = { a = ["b"] }',
+        '[low_high]\nof = "valence"\nclasses = { low = "0 to 1" }',
+    ],
+)
+def test_a_faulty_file_of_rules_is_named(own, text):
+    with pytest.raises(TfserganError, match=r"label_rules\.toml: not label rules"):
+        label_rules.rule_names("mine", own(text))

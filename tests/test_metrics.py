@@ -1,6 +1,7 @@
 """metrics.py: values worked out by hand, scikit-learn as the second opinion, and the bootstrap's promises."""
 
 import doctest
+import warnings
 
 import numpy as np
 import pytest
@@ -178,3 +179,37 @@ def test_a_difference_of_one_speaker_alone_is_not_known():
     assert metrics.paired_difference(speakers_with([[9]]), speakers_with([[5]])) is None
     with pytest.raises(ValueError, match="shape"):
         metrics.paired_difference(speakers_with([[9, 9]]), speakers_with([[5]]))
+
+
+# ---- scores of labels -------------------------------------------------------------------------------------------
+
+
+def test_a_score_is_scikit_learns_and_its_interval_that_of_the_speakers():
+    rng = np.random.default_rng(0)
+    truth = rng.choice(["anger", "joy", "sadness"], 60)
+    predicted = np.where(rng.random(60) < 0.6, truth, rng.choice(["anger", "joy", "fear"], 60))
+    speakers = np.repeat(list("abcdef"), 10)
+    found = metrics.score(truth, predicted, speakers, seed=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of predicted labels that nobody has
+        assert found.uar == pytest.approx(balanced_accuracy_score(truth, predicted))
+    assert found.wa == pytest.approx(np.mean(truth == predicted))
+    assert found.classes == ("anger", "fear", "joy", "sadness")
+    assert found.n == found.confusion.sum() == 60
+    by_speaker = [
+        metrics.confusion(
+            np.searchsorted(found.classes, truth[speakers == s]),
+            np.searchsorted(found.classes, predicted[speakers == s]),
+            4,
+        )
+        for s in "abcdef"
+    ]
+    assert found.interval == metrics.bootstrap_interval([by_speaker], seed=3)
+    assert metrics.score(truth, predicted).interval is None
+    assert metrics.score(truth, predicted, np.full(60, "a")).interval is None
+
+
+@pytest.mark.parametrize("columns", [([], []), ([0, 1], [0]), ([0, 1], [0, 1], ["a"]), ([[0, 1]], [[0, 1]])])
+def test_a_score_needs_a_label_and_a_speaker_each(columns):
+    with pytest.raises(ValueError, match="labels and speakers are"):
+        metrics.score(*columns)

@@ -42,6 +42,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     return x * [1, 1e-3, 1e3, 1], y
 
 
+@pytest.mark.slow
 @parametrize_with_checks([tiny()])
 def test_imbalanced_learns_own_checks(estimator, check):
     check(estimator)

@@ -11,6 +11,7 @@ from tfsergan.networks import (
     GaussianMixture,
     GlorotPerCopy,
     GradientReversal,
+    averages_at_rest,
     mlp,
     multiply_adds,
     parallel_mlp,
@@ -179,6 +180,19 @@ def test_batch_norm_per_copy_is_keras_batch_norm_of_each_copy(vectors):
         expected = np.stack([getattr(layer, name) for layer in alone])[:, None]
         np.testing.assert_allclose(getattr(together, name), expected, rtol=1e-5)
     assert len(together.trainable_variables) == len(together.non_trainable_variables) == 2
+
+
+def test_averages_at_rest_normalise_by_the_batch_and_stay(vectors):
+    model, other = (parallel_mlp(5, (6, 4), 2, seeds=SEEDS, batch_norm=True) for _ in range(2))
+    before = model.get_weights()
+    with averages_at_rest(model):
+        found = model(vectors, training=True)
+    for one, two in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(found, other(vectors, training=True))
+    model(vectors, training=True)  # and then they move again
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_batch_norm_of_a_copy_sees_no_other(vectors):

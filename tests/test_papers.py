@@ -272,7 +272,7 @@ def test_the_code_schedule_of_yi2019_is_the_authors(yi2019):
     differ = {name: s[name] for name in s if s[name] != printed[name]}
     assert differ == {
         **{"activation": "leaky_relu", "scaling": "largest magnitude", "discriminator_updates": 2},
-        **{"beta_1": 0.5, "epsilon": 1e-5, "stop_after": 200},
+        **{"beta_1": 0.5, "epsilon": 1e-5, "stop_after": 200, "generator_loss": "equation 5"},
     }
     assert (s.leaky_relu_slope, s.stop_within, s.batch_size, s.epochs) == (0.2, 0.01, 128, 1500)
     assert s.group("svm") == {"C": 10, "gamma": 0}
@@ -675,3 +675,12 @@ def test_roles_of_su2021_are_loaded_once_a_task(su2021):
     )
     assert su2021.table(2).needs_of("Val. I2M") == ["source/valence", "msp/valence"]
     assert su2021.table(1).needs_of("Act. stand-in") == ["stand_in/activation"]
+
+
+def test_a_setting_that_came_later_is_written_once_it_is_changed():
+    paper = papers.load("bao2019")
+    before, now = paper.settings("compact"), paper.settings("compact", {"precision": "mixed_bfloat16"})
+    assert "precision" not in paper.written(before)
+    assert paper.written(now)["precision"] == "mixed_bfloat16"
+    run = {"run": {"schedule": "compact", "overrides": {}}, "settings": paper.written(before)}
+    assert paper.recorded(run).precision == "float32"

@@ -138,3 +138,12 @@ def test_merge_replaces_the_same_cell_of_the_same_run_and_keeps_the_rest(path):
         encoding="utf-8",
     )
     assert path.read_bytes() == first
+
+
+def test_runs_are_found_below_a_folder(tmp_path):
+    for name in ("b", "a/deep", "a/deep/models"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "run.toml").write_text("")
+    assert results.runs_under(tmp_path) == [tmp_path / "a" / "deep", tmp_path / "b"]
+    assert results.runs_under(tmp_path / "b") == [tmp_path / "b"]
+    assert results.runs_under(tmp_path / "nowhere") == []

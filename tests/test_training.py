@@ -254,6 +254,7 @@ def test_an_interrupted_stage_ends_bit_for_bit_as_an_undisturbed_one(
     assert [path.name for path in tmp_path.glob("checkpoint/*.index")] == (
         [f"epoch-{kept:06d}.index"] if kept else []
     )
+    (tmp_path / training.unfinished(99)).touch()  # by a process that was killed as it wrote
     told = []
     model = make_model()
     train(model, make_batches(), EPOCHS, tmp_path, report=lambda task, done, total: told.append(done))
@@ -262,6 +263,7 @@ def test_an_interrupted_stage_ends_bit_for_bit_as_an_undisturbed_one(
         np.testing.assert_array_equal(one, other)
     assert weights_in(tmp_path / WEIGHTS) == weights_in(undisturbed.folder / WEIGHTS)
     assert not (tmp_path / "checkpoint").exists()
+    assert not list(tmp_path.glob(training.unfinished("*")))
 
 
 def test_the_state_that_is_compared_has_dropout_and_optimizers(undisturbed):
@@ -464,14 +466,14 @@ def test_tensorboard_has_losses_outputs_and_learning_rates(undisturbed):
     assert set(found) == {
         *(f"losses/{name}" for name in losses),
         *(f"outputs/{name}" for name in outputs),
-        *("learning_rate/generators", "learning_rate/discriminators"),
+        *("schedule/learning_rate_generators", "schedule/learning_rate_discriminators"),
     }
     for points in found.values():
         assert [step for step, _ in points] == list(range(1, EPOCHS + 1))
     for name in outputs:
         assert all(0 < value < 1 for _, value in found[f"outputs/{name}"])
     for role in ("generators", "discriminators"):
-        rates = [value for _, value in found[f"learning_rate/{role}"]]
+        rates = [value for _, value in found[f"schedule/learning_rate_{role}"]]
         np.testing.assert_allclose(rates, [0.005, 0.0025, 0.00125, 0.000625], rtol=1e-6)  # 2 steps an epoch
 
 
@@ -499,11 +501,6 @@ def test_curves_of_a_resumed_stage_have_each_epoch_once(tmp_path, unended, every
 def test_no_log_has_no_curves(tmp_path):
     assert training.curves(tmp_path) == {}
     assert training.curves(tmp_path / "nowhere") == {}
-
-
-def test_log_scalars(tmp_path):
-    training.log_scalars(tmp_path, {"table2/uar/lambda_cls=0/Real+Syn.": 0.5}, step=3)
-    assert scalars(tmp_path) == {"table2/uar/lambda_cls=0/Real+Syn.": [(3, 0.5)]}
 
 
 # ---- a killed process -------------------------------------------------------------------------------------

@@ -24,10 +24,18 @@ from tfsergan.errors import TfserganError
 class Augmenter(BaseOverSampler):
     """Base of the augmenters: subclasses give `synthesize`, and are dataclasses too, so that parameters are fields.
 
+    `fit_resample(X, y)` gives the training set as it is and, below it, the synthetic vectors. Data frames and series
+    come back as such, with the names of X; `get_feature_names_out()` has them, too.
+
     Args:
         sampling_strategy: as of imbalanced-learn's over-samplers; not used where `copies` is given.
         copies: synthetic sets to add, each as large as the training set; None to balance instead.
         random_state: seed, generator or None.
+
+    Attributes:
+        synthetic_: (n + m,) bool: whether a row that was given back is synthetic; the n of X come first. As
+            imbalanced-learn's SMOTE there are no `sample_indices_`: a synthetic vector is no row of X.
+        feature_names_in_: the columns of X, where it is a data frame.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -40,11 +48,12 @@ class Augmenter(BaseOverSampler):
     copies: int | None = None
     random_state: int | np.random.RandomState | None = None
 
-    def _fit_resample(self, X, y):
+    def _fit_resample(self, X: Any, y: np.ndarray) -> tuple[Any, np.ndarray]:
         wanted = self.sampling_strategy_
         if self.copies:
             wanted = {label: self.copies * count for label, count in counted(y).items()}
         labels = np.repeat(list(wanted), list(wanted.values())).astype(y.dtype)
+        self.synthetic_ = np.repeat([False, True], [len(y), len(labels)])
         if not len(labels):
             return X.copy(), y.copy()
         dense = X.toarray() if issparse(X) else X
@@ -157,7 +166,7 @@ def mixup(x: np.ndarray, y: np.ndarray, copies: int, alpha: float, seed: int) ->
     rng, n = np.random.default_rng(seed), len(x)
     i, j = (np.concatenate([np.arange(n), rng.integers(n, size=copies * n)]) for _ in range(2))
     share = np.concatenate([np.ones(n), rng.beta(alpha, alpha, copies * n)]).astype(x.dtype)
-    return Mixed(*(mixture(a, i, j, share) for a in (x, y)), share)
+    return Mixed(mixture(x, i, j, share), mixture(y, i, j, share), share)
 
 
 def mixture(a: np.ndarray, i: np.ndarray, j: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tfsergan import prepared
 from tfsergan.datasets.feature_table import tables
@@ -136,7 +137,7 @@ class Found:
 
     def make_builder(
         self, root: Path, allow_partial: bool = False, jobs: int | None = None, beam: str | None = None
-    ):
+    ) -> Any:
         """Its TFDS builder; the arguments are those of `corpora.prepare`.
 
         Raises:
@@ -151,7 +152,7 @@ class Found:
             builder.jobs = jobs
         return builder
 
-    def _config(self, module: ModuleType):
+    def _config(self, module: ModuleType) -> Any:
         if self.builder == "feature_table":
             return module.FeatureTableConfig(name=self.config, table=str(self.table))
         if self.builder == "folder":
@@ -207,6 +208,19 @@ def find(name: str, features: str, manual_dir: Path | None) -> Found:
             _require_features(name, features)
             return in_audio
     raise CorpusNotFound(not_found(name, features, folder))
+
+
+def read_features(path: Path) -> tables.FeatureTable:
+    """One feature table by its file, wherever it lies.
+
+    Raises:
+        UsageError: no such file, or no name of a feature table.
+        TfserganError: anything is wrong with it; the message names row, utterance, column and remedy.
+    """
+    if not path.is_file() or path.suffix not in tables.SUFFIXES:
+        what = "there is no such file" if not path.is_file() else "this is no feature table"
+        raise UsageError(f"{path}: {what}; expected one of {', '.join(tables.SUFFIXES)}.")
+    return tables.read_table(path)
 
 
 def corpus_folder(name: str, manual_dir: Path | None) -> Path | None:
@@ -286,14 +300,21 @@ def layout_of(builder: str) -> ModuleType:
 
 def readme(builder: str) -> Path:
     """The file that leads from an archive to a prepared corpus."""
-    return Path(importlib.util.find_spec(f"tfsergan.datasets.{builder}.layout").origin).with_name("README.md")
+    return _source(f"{builder}.layout").with_name("README.md")
+
+
+def _source(module: str) -> Path:
+    """The file of a module of the builders, which is not imported."""
+    spec = importlib.util.find_spec(f"tfsergan.datasets.{module}")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"tfsergan.datasets.{module}")
+    return Path(spec.origin)
 
 
 @functools.cache
 def version(builder: str) -> str:
     """A builder's version, read from its source, because importing it may bring in TensorFlow."""
-    spec = importlib.util.find_spec(f"tfsergan.datasets.{builder}.{builder}_dataset_builder")
-    return _VERSION.search(Path(spec.origin).read_text(encoding="utf-8"))[1]
+    return _VERSION.findall(_source(f"{builder}.{builder}_dataset_builder").read_text(encoding="utf-8"))[0]
 
 
 def has_audio(folder: Path) -> bool:
@@ -316,9 +337,10 @@ def _refuse_unknown(name: str, manual_dir: Path | None) -> None:
     names = [*KNOWN, *(f"demo/{part}" for part in DEMO_PARTS)]
     names += own_names(manual_dir) if manual_dir else []
     close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
-    looked = f"no folder in {manual_dir}" if manual_dir else "no folder of corpora was given (--manual-dir)"
+    given = f"there is no folder of that name in {manual_dir}"
+    looked = given if manual_dir else "no folder of corpora was given (--manual-dir) that might have it"
     raise UsageError(
-        f"There is no corpus {name!r}: it is not a known corpus, and there is {looked} of that name. "
+        f"There is no corpus {name!r}: it is not a known corpus, and {looked}. "
         + (f"Did you mean {' or '.join(close)}? " if close else f"Known are {', '.join(sorted(names))}. ")
         + "`tfsergan data list` lists them all."
     )

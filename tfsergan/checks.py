@@ -20,7 +20,7 @@ from tfsergan.datasets.layout import MISLABELLED, MISSING, UNREADABLE, Problem, 
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
 from tfsergan.features.audio import OVERHANG, SAMPLE_RATE
 from tfsergan.features.functionals import SHORTEST
-from tfsergan.label_rules import LabelRule, label_rule, rule_names
+from tfsergan.label_rules import Column, LabelRule, label_rule, rule_names
 from tfsergan.progress import Report, silent
 
 TOO_SHORT, SILENT = "too short", "silent"
@@ -162,6 +162,7 @@ def check(
 
 def check_table(found: Found, report: Report = silent) -> Check:
     """A feature table: all of it is read."""
+    assert found.table, "a corpus in a table"
     task = f"{found.corpus}: reading {found.table.name}"
     report(task, 0, 1)
     try:
@@ -177,7 +178,7 @@ def check_table(found: Found, report: Report = silent) -> Check:
     ]
     counts += [Count("features", len(table.feature_names)), *_labels(table.emotion)]
     columns = {"ids": table.ids, "session": table.session, "emotion": table.emotion, **table.ratings}
-    rules = count_rules(found.corpus, columns, found.where)
+    rules = count_rules(found, columns)
     return Check(found.corpus, found.where, found.table.name, tuple(counts), rules)
 
 
@@ -193,21 +194,22 @@ def _unreadable(found: Found, error: TfserganError) -> Problem:
 # ---- rules ----------------------------------------------------------------------------------------------
 
 
-def count_rules(corpus: str, columns: Mapping[str, Sequence], where: str) -> tuple[RuleCount, ...]:
+def count_rules(found: Found, columns: Mapping[str, Column]) -> tuple[RuleCount, ...]:
     """What each rule of a corpus makes of its labels and ratings; rules with nothing to read are left out.
 
     Args:
         columns: "ids", "session", "emotion" and the ratings, each (n,).
     """
-    rules = [label_rule(corpus, name) for name in rule_names(corpus)]
-    return tuple(_count(rule, columns, where) for rule in rules if _can_read(rule, columns[rule.of]))
+    corpus, folder = found.corpus, found.folder
+    rules = [label_rule(corpus, name, folder) for name in rule_names(corpus, folder)]
+    return tuple(_count(rule, columns, found.where) for rule in rules if _can_read(rule, columns[rule.of]))
 
 
-def _can_read(rule: LabelRule, values: Sequence) -> bool:
+def _can_read(rule: LabelRule, values: Column) -> bool:
     return any(values) if rule.of == "emotion" else not np.isnan(np.asarray(values, float)).all()
 
 
-def _count(rule: LabelRule, columns: Mapping[str, Sequence], where: str) -> RuleCount:
+def _count(rule: LabelRule, columns: Mapping[str, Column], where: str) -> RuleCount:
     classes = rule.count(columns)
     faults = []
     try:
@@ -252,6 +254,7 @@ def check_audio(
         return Check(found.corpus, found.where, AUDIO, problems=(_unreadable(found, error),))
     finally:
         report(task, 1, 1)
+    assert scan, "audio has a layout"
     files = sorted({utterance.audio for utterance in scan.utterances if utterance.audio})
     sounds = _open_all(files, listen, jobs, report, f"{found.corpus}: opening audio")
     listed, of_sums = _compare_sums(found, jobs, report)
@@ -268,7 +271,7 @@ def check_audio(
         where=found.where,
         form=AUDIO,
         counts=_counts(scan),
-        rules=count_rules(found.corpus, columns, found.where),
+        rules=count_rules(found, columns),
         audio=dict(formats.most_common()),
         notes=(*_notes(sounds), *listed),
         seconds=sum(_length(utterance, sounds) for utterance in scan.utterances),

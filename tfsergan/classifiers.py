@@ -1,6 +1,5 @@
 """The papers' classifiers behind one fit and predict."""
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from tfsergan.errors import TfserganError
 from tfsergan.networks import multiply_adds, parallel_mlp
 from tfsergan.optimizers import FusedAdam
 from tfsergan.progress import Report, silent
+from tfsergan.rows import Rows, gather, lend
 
 GRAM_LIMIT = 6 * 2**30  # bytes of a kernel matrix: some 28 000 vectors
 
@@ -41,7 +41,7 @@ class DNN:
         hidden_layers, dropout, learning_rate, batch_size, epochs: as named.
         updates: train for the epochs that come nearest to so many updates instead; 0 for `epochs`.
         activation, leaky_relu_slope, batch_norm, batch_norm_momentum, precision: as of `networks.parallel_mlp`.
-        l2: weight of the squared kernels in the loss.
+        l2: weight of the squared kernels in the loss, those of the first layer left out (Yi & Mak 2019, authors' code).
     """
 
     units: int | Sequence[int]
@@ -58,7 +58,7 @@ class DNN:
     batch_norm_momentum: float = 0.99
     precision: str = "float32"
     l2: float = 0.0
-    network: keras.Model | None = field(default=None, init=False, repr=False)
+    network: keras.Model = field(default=None, init=False, repr=False)  # None before `fit`
 
     def fit(
         self,
@@ -100,16 +100,19 @@ class DNN:
         y = np.broadcast_to(y, x.shape[:-1] + y.shape[-1:] * soft)
         if rows is None:
             rows = np.broadcast_to(np.arange(x.shape[-2]), (len(self.seeds), x.shape[-2]))
-        x, y = tf.constant(x, tf.float32), tf.constant(y, tf.float32 if soft else tf.int32)
+        vectors, y = lend(x), tf.constant(y, tf.float32 if soft else tf.int32)
+        del x  # what is lent is TensorFlow's copy, or these vectors until they are released
         rows = tf.constant(rows, tf.int32)
         run_epoch = self._epoch_function(optimizer)
         epochs = self.epochs_of(rows.shape[1])
         best = Best(self, *keep_best_on) if keep_best_on else None
         for epoch in range(epochs):
-            run_epoch(tf.constant(epoch), x, y, rows)
+            run_epoch(tf.constant(epoch), vectors, y, rows)
             if best:
                 best.update()
             report(task, epoch + 1, epochs)
+        if isinstance(vectors, Rows):
+            vectors.release()
         if best:
             self.network.set_weights(best.weights)
         if not all(np.isfinite(weight).all() for weight in self.network.get_weights()):
@@ -140,20 +143,20 @@ class DNN:
 
         The data are arguments: what a graph with a loop captures, TensorFlow never frees.
         """
-        kernels = [v for v in self.network.trainable_variables if v.path.endswith("kernel")]
+        _, *kernels = (v for v in self.network.trainable_variables if v.path.endswith("kernel"))
 
-        def step(x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor) -> None:
-            gather = functools.partial(tf.gather, batch_dims=len(x.shape) - 2)  # 1: each repeat has its own
+        def step(x: tf.Tensor | Rows, y: tf.Tensor, rows: tf.Tensor) -> None:
+            labels = tf.gather(y, rows, batch_dims=len(x.shape) - 2)  # 1: each repeat has its own
             with tf.GradientTape() as tape:
                 logits = self.network(gather(x, rows), training=True)  # (R, B, classes)
-                loss = tf.reduce_sum(losses.classification(logits, gather(y, rows)))
+                loss = tf.reduce_sum(losses.classification(logits, labels))
                 if self.l2:
                     loss += self.l2 * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
             variables = self.network.trainable_variables
             optimizer.apply(tape.gradient(loss, variables), variables)
 
         @tf.function
-        def epoch_graph(epoch: tf.Tensor, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor) -> None:
+        def epoch_graph(epoch: tf.Tensor, x: tf.Tensor | Rows, y: tf.Tensor, rows: tf.Tensor) -> None:
             shuffle = tf.random.experimental.stateless_shuffle
             orders = tf.stack([shuffle(rows[i], tf.stack([s, epoch])) for i, s in enumerate(self.seeds)])
             for start in tf.range(0, rows.shape[1], self.batch_size):

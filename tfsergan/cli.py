@@ -1,7 +1,6 @@
 """The command line: the only place that prints or exits."""
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfsergan.commands import runs, synthesize, train
+from tfsergan.commands.options import FILE, FOLDER, command_line, corpus_options, parse_pairs, tell_warnings
 from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
 from tfsergan.progress import duration
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from tfsergan.papers import Paper, Settings
     from tfsergan.progress import Report
     from tfsergan.report.tables import Table
+    from tfsergan.stages import Stages
 
 DEMO = "demo"
-FOLDER = click.Path(path_type=Path)
 
 
 class Interrupted(TfserganError):
@@ -51,7 +52,8 @@ class Failing(click.Group):
         except TfserganError as error:
             stop(str(error), error.exit_code)
         except OSError as error:
-            stop(f"{error}. The same command goes on once that is mended.", 1)
+            what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+            stop(f"{what}. The same command goes on once that is mended.", 1)
         except MemoryError:
             stop("Out of memory. Close other programs, or take a narrower network or smaller corpus.", 1)
 
@@ -95,25 +97,12 @@ def main(debug: bool) -> None:
       tfsergan data list                   which corpora there are, and where to ask for them
       tfsergan reproduce bao2019 --manual-dir CORPORA     the same on real corpora
       tfsergan export runs/bao2019 --to generators        the trained generators as a SavedModel
+      tfsergan train ADAN --corpus emodb                  one generator on a corpus of your own
+      tfsergan synthesize runs/ADAN/generator --samples 100 --to synthetic.csv
+      tfsergan runs                        what has been run here, how far, how large
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
-
-def corpus_options(command: Callable) -> Callable:
-    """--manual-dir and --data-dir."""
-    command = click.option(
-        "--data-dir",
-        type=FOLDER,
-        envvar="TFDS_DATA_DIR",
-        help="Where prepared corpora are kept  [default: ~/tensorflow_datasets; or TFDS_DATA_DIR].",
-    )(command)
-    return click.option(
-        "--manual-dir",
-        type=FOLDER,
-        envvar="TFSERGAN_MANUAL_DIR",
-        help="Folder of corpora, one folder each  [or TFSERGAN_MANUAL_DIR]. Without it and --corpus: the demo corpus.",
-    )(command)
 
 
 @main.command("papers")
@@ -136,7 +125,7 @@ def data() -> None:
     """List, check and prepare corpora."""
 
 
-@data.command("list")
+@data.command("list", short_help="List corpora: where to ask for them, what is here.")
 @click.option("--rules", is_flag=True, help="List the label rules instead.")
 @corpus_options
 def data_list(rules: bool, manual_dir: Path | None, data_dir: Path | None) -> None:
@@ -159,11 +148,11 @@ def wide_console() -> "Console":
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
-@data.command("check")
+@data.command("check", short_help="Tell what is wrong with the files of corpora.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--listen", is_flag=True, help="Read all samples, not headers alone: finds silent recordings.")
 @click.option("--jobs", type=click.IntRange(1), help="Files read at a time.  [default: four a core]")
-@click.option("--json", "json_file", type=FOLDER, help="Also write all of it to this file.")
+@click.option("--json", "json_file", type=FILE, help="Also write all of it to this file.")
 @click.option("--allow-partial", is_flag=True, help="A corpus that is not whole is no fault.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
@@ -213,7 +202,7 @@ def data_check(
         sys.exit(1)
 
 
-@data.command("prepare")
+@data.command("prepare", short_help="Check a corpus, extract its features, build its data set.")
 @click.argument("name")
 @click.option(
     "--features", multiple=True, default=("is10",), show_default=True, help="Feature set; repeatable."
@@ -296,29 +285,17 @@ def prepare(
     )
 
 
-def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    """`key=value` options as a dict.
-
-    Raises:
-        UsageError: an option without "=", or a key twice.
-    """
-    pairs = {}
-    for text in values:
-        key, equals, value = text.partition("=")
-        if not equals or not key or not value:
-            raise UsageError(f"{option} {text}: expected KEY=VALUE.")
-        if key in pairs:
-            raise UsageError(f"{option} {key} is given twice.")
-        pairs[key] = value
-    return pairs
-
-
 @main.command()
 @click.argument("paper")
 @click.option(
     "--table", "tables", type=int, multiple=True, help="Only this table; repeatable.  [default: all]"
 )
-@click.option("--schedule", default="quick", show_default=True, help="quick: minutes; paper: as published.")
+@click.option(
+    "--schedule",
+    default="quick",
+    show_default=True,
+    help="quick: minutes; compact: an hour or two; paper: as published.",
+)
 @click.option(
     "--protocol",
     default="strict",
@@ -357,12 +334,19 @@ def parse_pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
     help="A Dask cluster's, such as tcp://host:8786, to do it there instead.",
 )
 @click.option("--allow-partial", is_flag=True, help="Take corpora that are not whole as they are.")
+@click.option(
+    "--stages",
+    type=FOLDER,
+    envvar="TFSERGAN_STAGES",
+    metavar="FOLDER|none",
+    help="Where runs share what they train, each stage once.  [default: `stages` beside --out; or TFSERGAN_STAGES]",
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @corpus_options
 def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool, **options: Any) -> None:
     """Rebuild a paper's tables: measured beside reported.
 
-    The run's folder holds results, tables, figures, report.html, TensorBoard logs and model weights. Killed
+    PAPER is one of those that `tfsergan papers` lists, with their tables and schedules. The run's folder holds results, tables, figures, report.html, TensorBoard logs and model weights. Killed
     or interrupted, the same command goes on where it was.
 
     \b
@@ -382,6 +366,7 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
     if options["protocol"] not in spec.protocols:
         raise UsageError(papers.unknown("protocol", options["protocol"], spec.protocols))
     names = corpus_names(spec, swaps, options["manual_dir"])
+    folder = out or Path("runs") / paper
     with display.shown(quiet) as report:
         engine.set_up(options["threads"])
         from tfsergan.evaluation import Run
@@ -397,7 +382,7 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
             settings,
         )
         run = Run(
-            folder=out or Path("runs") / paper,
+            folder=folder,
             paper=spec,
             settings=settings,
             schedule=options["schedule"],
@@ -407,9 +392,24 @@ def reproduce(paper: str, tables: tuple[int, ...], out: Path | None, quiet: bool
             seed=options["seed"],
             report=report,
             engine=engine.choose(options["jobs"], options["threads"], options["scheduler"]),
+            stages=store_of(options["stages"], folder),
         )
         measure(run, numbers, command_line(options["manual_dir"]), quiet)
     show(run, numbers)
+
+
+def store_of(chosen: Path | None, run: Path) -> "Stages | None":
+    """Where a run shares its stages; None for nowhere, which is told if nobody asked for it."""
+    from tfsergan import stages
+
+    if str(chosen) == "none":
+        return None
+    store = stages.open_store(chosen, run)
+    if store is None:
+        click.echo(
+            f"{run.parent / stages.FOLDER}: can't be used, so no stages are shared (--stages).", err=True
+        )
+    return store
 
 
 def corpus_names(paper: "Paper", swaps: Mapping[str, str], manual_dir: Path | None) -> dict[str, str]:
@@ -493,26 +493,37 @@ def measure(run: "Run", numbers: list[int], command: str, quiet: bool) -> None:
     """Runs what is not measured yet, and writes the report even if it is stopped half-way."""
     import importlib
 
+    from tfsergan import engine, stages
+
     script = importlib.import_module(f"tfsergan.reproductions.{run.paper.name}")
     with run.opened(command):
+        tell_warnings(run)
+        left = script.work(run, numbers)
         if not quiet:
-            announce(run, script.work(run, numbers))
-        run.report = WholeRun(run.report, lambda: script.work(run, numbers))
+            announce(run, left)
+        if not left:  # processes would take longer to start than this takes
+            run.engine = engine.InProcess(run.engine.threads)
+        run.report = WholeRun(run.report, left, lambda: script.work(run, numbers))
+        before = stages.finished(run.folder)
         try:
             script.reproduce(run, numbers)
+            run.finish(numbers)
         except BaseException:
             with suppress(Exception):  # what stopped the run is what the user must hear of
                 write_report(run.folder)
             raise
+        finally:
+            if reused := stages.reuse_text(before, stages.finished(run.folder)):
+                click.echo(f"{run.paper.name}: {reused}.", err=True)
+            tell_warnings(run)
     write_report(run.folder)
 
 
 class WholeRun:
     """Tells, after each finished task, how far the whole run is."""
 
-    def __init__(self, report: "Report", work: Callable[[], float]):
-        self.report, self.work = report, work
-        self.total = work()
+    def __init__(self, report: "Report", total: float, work: Callable[[], float]):
+        self.report, self.total, self.work = report, total, work
 
     def __call__(self, task: str, done: int, total: int) -> None:
         self.report(task, done, total)
@@ -526,21 +537,15 @@ def announce(run: "Run", multiply_adds: float) -> None:
 
     corpora = ", ".join(f"{role} {getattr(c, 'name', 'not here')}" for role, c in run.corpora.items())
     done = f", {len(run.results.rows)} results there" if run.results.rows else ""
-    seconds = multiply_adds / training.matrix_rate() * training.OVERHEAD / run.engine.jobs
-    where = "with the workers there are" if isinstance(run.engine, engine.Cluster) else "on this machine"
+    jobs, where = run.engine.jobs, "on this machine"
+    if isinstance(run.engine, engine.Cluster):
+        there = run.engine.workers
+        where = f"with {there} worker{'s' * (there > 1)}" if there else "once there is a worker: none so far"
+    seconds = multiply_adds / training.matrix_rate() * training.OVERHEAD / jobs
     about = f"about {duration(seconds)} {where}" if multiply_adds else "nothing left to measure"
     click.echo(
         f"{run.paper.name}: schedule {run.schedule}, protocol {run.protocol}, {corpora}{done}; {about}.",
         err=True,
-    )
-
-
-def command_line(manual_dir: Path | None) -> str:
-    """The command that made this run, to be repeated; a folder of corpora from the environment is named in it."""
-    words = click.get_current_context().find_root().meta["arguments"]
-    named = any(word.startswith("--manual-dir") for word in words)
-    return shlex.join(
-        ["tfsergan", *words, *(["--manual-dir", str(manual_dir)] if manual_dir and not named else [])]
     )
 
 
@@ -569,19 +574,58 @@ def show(run: "Run", numbers: list[int]) -> None:
             console.print()
     click.echo(f"{run.folder}/report.html     tables, figures, what was run, how to repeat it")
     click.echo(f"{run.folder}/results.jsonl   {len(run.results.rows)} measurements")
-    click.echo(f"tensorboard --logdir {run.folder}/tensorboard")
+    click.echo(
+        f"tensorboard --logdir {run.folder}/tensorboard     curves, figures, vectors, settings beside scores"
+    )
 
 
-@main.command()
-@click.argument("run", type=FOLDER)
-@click.option("--collect", type=FOLDER, help="Also put the run's results into this .jsonl of several runs.")
-def report(run: Path, collect: Path | None) -> None:
-    """Write the tables, figures and page of a RUN's folder again, from its results."""
+@main.command(short_help="Write a run's tables and page again, or one page of several.")
+@click.argument("runs", nargs=-1, type=FOLDER, metavar="[RUN]...")
+@click.option("--collect", type=FILE, help="Also put the RUN's results into this .jsonl of several runs.")
+@click.option(
+    "--all",
+    "under",
+    type=FOLDER,
+    is_flag=False,
+    flag_value=Path("runs"),
+    metavar="[FOLDER]",
+    help="Every run under this folder, on one page.  [without a FOLDER: runs]",
+)
+@click.option("--committed", is_flag=True, help="The results that come with tfsergan, on the same page.")
+@click.option("--to", type=FILE, help="File of the page of several runs.  [default: report.html]")
+def report(
+    runs: tuple[Path, ...], collect: Path | None, under: Path | None, committed: bool, to: Path | None
+) -> None:
+    """Write a RUN's tables, figures and page again, or one page of several runs.
+
+    The page of several has every table of every paper, with a verdict on each: reproduced, partly, not, not run.
+
+    \b
+      tfsergan report runs/bao2019                         that run's own report again
+      tfsergan report runs/bao2019 runs/yi2019             one page of both
+      tfsergan report --all runs --committed --to papers.html
+    """
+    if len(runs) == 1 and not (under or committed or to):
+        report_one(runs[0], collect)
+    elif collect:
+        raise UsageError("--collect takes one RUN: `tfsergan report RUN --collect FILE`.")
+    elif not (runs or under or committed):
+        raise UsageError("Nothing to report: name a RUN, or --all FOLDER, or --committed.")
+    else:
+        report_several(runs, under, committed, to or Path("report.html"))
+
+
+def report_one(run: Path, collect: Path | None) -> None:
+    """Writes the report of one run again and prints its tables."""
     from rich.console import Console
 
     from tfsergan import results
+    from tfsergan import runs as found
     from tfsergan.report import tables
 
+    if not (run / "run.toml").exists() and any(run.glob("*/run.toml")):
+        raise UsageError(f"{run}: no run, but a folder of runs: `tfsergan report --all {run}`.")
+    found.require_tables(run)
     console = Console(width=None if sys.stdout.isatty() else 100)
     for table in write_report(run):
         console.print(tables.terminal(table))
@@ -592,7 +636,36 @@ def report(run: Path, collect: Path | None) -> None:
         click.echo(f"{collect}")
 
 
-@main.command()
+def report_several(runs: tuple[Path, ...], under: Path | None, committed: bool, to: Path) -> None:
+    """Writes one page of several runs, and tells which of them have no results yet.
+
+    Raises:
+        TfserganError: a run that can't be read, or no results at all.
+    """
+    from tfsergan import evaluation
+    from tfsergan import runs as found
+    from tfsergan.report import overview
+    from tfsergan.results import Results
+
+    folders = list(dict.fromkeys([*runs, *(found.find(under) if under else [])]))
+    sources = []
+    for folder in folders:
+        run, rows = evaluation.read_run(folder), Results(folder / "results.jsonl").rows
+        if rows:
+            sources.append(overview.Source(run, rows, f"`{folder}`", folder))
+        else:
+            click.echo(f"{folder}: no results yet, left out", err=True)
+    if committed:
+        sources += overview.committed_runs()
+    if not sources:
+        where = f"under {under}" if under else "here"
+        raise TfserganError(f"There is no run with results {where}. `tfsergan reproduce PAPER` makes one.")
+    size = overview.write_overview(to, sources)
+    what = f"{len(sources)} run{'' if len(sources) == 1 else 's'}"
+    click.echo(f"{to}: {what}, {size / 1e6:.1f} MB")
+
+
+@main.command(short_help="Write the generators of a run as a TensorFlow SavedModel.")
 @click.argument("run", type=FOLDER)
 @click.option("--to", type=FOLDER, required=True, help="Folder to make.")
 @click.option(
@@ -608,18 +681,18 @@ def export(run: Path, to: Path, fold: str | None, setting: str | None) -> None:
       tfsergan export runs/bao2019 --to generators --setting lambda_cls=2 --fold all
       tfsergan export runs/yi2019 --to sampler --setting adan-0 --fold acted-03
     """
-    import importlib
-
     from tfsergan import engine
 
     engine.import_tensorflow()
-    from tfsergan import evaluation
+    from tfsergan import synthesis
 
-    entry = evaluation.read_run(run)
-    script = importlib.import_module(f"tfsergan.reproductions.{entry['run']['paper']}")
-    folder = script.export_generators(run, entry, to, fold, setting)
+    folder = synthesis.export_run(run, to, fold, setting)
     click.echo(f"{folder}: SavedModel; {folder}/README.md says how to use it")
 
+
+main.add_command(runs.runs)
+main.add_command(synthesize.synthesize)
+main.add_command(train.train)
 
 if __name__ == "__main__":
     main()

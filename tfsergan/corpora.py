@@ -13,7 +13,8 @@ import numpy as np
 from tfsergan import catalogue, manifests, prepared
 from tfsergan.catalogue import Found
 from tfsergan.errors import TfserganError, UsageError
-from tfsergan.label_rules import LabelRule, label_rule
+from tfsergan.files import naming
+from tfsergan.label_rules import LabelRule, is_own, label_rule, own_rule
 from tfsergan.progress import Report, silent
 from tfsergan.ragged import Ragged
 
@@ -108,7 +109,9 @@ def load(
             feature table `<features>.{parquet,csv,arff}` is read; without one, audio in the layout of a
             corpus that has a builder, e.g. emodb, or audio with a table `metadata.{csv,parquet}`.
         features: feature set, e.g. "is10".
-        labels: rule in `label_rules.toml`; None leaves the corpus unlabelled.
+        labels: rule in `label_rules.toml`, the package's or one in the corpus's folder; "own": each of the corpus's
+            own labels is a class; "angry=W,bored=L+E": these classes of its labels, and no others; None leaves the
+            corpus unlabelled.
         variants: further feature sets of the same utterances, e.g. "logmel-0.9".
         manual_dir: folder of corpora; TFSERGAN_MANUAL_DIR if None.
         data_dir: folder of prepared data; TFDS_DATA_DIR if None, else TFDS's default.
@@ -120,12 +123,18 @@ def load(
         UsageError: no such corpus, feature set or rule, or no such manual dir.
         CorpusNotFound: a known corpus that is not in the manual dir.
         TfserganError: the corpus has a fault; the message names file, utterance, column and remedy.
+
+    >>> load("demo/labelled")  # doctest: +SKIP
+    Corpus('demo/labelled', is10 (480, 1582), angry 120, happy 120, neutral 120, sad 120; 10 speakers, 5 sessions; ...)
     """
-    rule = label_rule(name.partition("/")[0], labels) if labels is not None else None
+    own = labels if labels and is_own(labels) else ""
     found = catalogue.find(name, features, catalogue.manual_folder(manual_dir))
+    rule = None if labels is None or own else label_rule(name.partition("/")[0], labels, found.folder)
     root = catalogue.data_folder(data_dir)
     _require_whole(found, allow_partial)
     examples = _read(found, root, allow_partial, jobs, report)
+    if own:
+        rule = own_rule(own, name, examples.emotion, found.where)
     emotion = _classes(examples, rule, found.where, allow_partial)
     rows = emotion >= 0 if rule else slice(None)
     classes = rule.classes if rule else ()
@@ -206,9 +215,14 @@ def prepare(
 
 
 def save(corpus: Corpus, file: Path) -> None:
-    """Writes a loaded corpus as it is, for other processes of a run."""
+    """Writes a loaded corpus as it is, for other processes of a run.
+
+    Raises:
+        OSError: the file cannot be written; names it.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    joblib.dump(corpus, file)
+    with naming(file):
+        joblib.dump(corpus, file)
 
 
 @functools.lru_cache(maxsize=16)
@@ -260,19 +274,19 @@ def _fingerprint(classes: Sequence[str], feature_names: Sequence[str], **arrays:
     own = [*arrays["variants"].values(), *arrays["ratings"].values()]
     for values in (arrays["x"], *(arrays[name] for name in prepared.RATINGS), *own):
         if isinstance(values, Ragged):
-            digest.update(np.ascontiguousarray(values.lengths, "<i8"))
+            digest.update(np.ascontiguousarray(values.lengths, "<i8").data)
             values = values.values
-        digest.update(np.ascontiguousarray(values, "<f4"))
+        digest.update(np.ascontiguousarray(values, "<f4").data)
     return digest.hexdigest()[:16]
 
 
 def _check(examples: prepared.Examples, where: str) -> None:
     """What every builder promises; a builder of audio learns it only by extraction."""
     again = "Mend or remove its source file and run again."
-    ragged = isinstance(examples.x, Ragged)
-    bad = np.argwhere(~np.isfinite(examples.x.values if ragged else examples.x))
-    if ragged:
-        bad[:, 0] = examples.x.owners[bad[:, 0]]
+    x = examples.x
+    bad = not_finite(x.values if isinstance(x, Ragged) else x)
+    if isinstance(x, Ragged):
+        bad[:, 0] = x.owners[bad[:, 0]]
     if len(bad):
         i, j = bad[0]
         raise TfserganError(
@@ -282,3 +296,12 @@ def _check(examples: prepared.Examples, where: str) -> None:
     repeated = examples.ids[1:][examples.ids[1:] == examples.ids[:-1]]
     if len(repeated):
         raise TfserganError(f"{where}: the utterance {str(repeated[0])!r} is there twice. {again}")
+
+
+def not_finite(values: np.ndarray, rows: int = 8192) -> np.ndarray:
+    """Where in an array (n, d) there is NaN or infinity: (k, 2) rows and columns. So many rows at a time."""
+    parts = [
+        np.argwhere(~np.isfinite(values[i : i + rows])) + np.array([i, 0])
+        for i in range(0, len(values), rows)
+    ]
+    return np.concatenate([np.empty((0, 2), int), *parts])

@@ -30,6 +30,7 @@ def live_bars() -> Iterator[Report]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        TaskID,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -40,7 +41,7 @@ def live_bars() -> Iterator[Report]:
     progress = Progress(
         *columns, TimeElapsedColumn(), "left", TimeRemainingColumn(), console=console, transient=True
     )
-    bars: dict[str, int] = {}
+    bars: dict[str, TaskID] = {}
     began: dict[str, float] = {}
 
     def report(task: str, done: int, total: int) -> None:
@@ -60,7 +61,7 @@ def live_bars() -> Iterator[Report]:
 class Log:
     """Lines on standard error: a task's start, its progress every so often, its end."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.began: dict[str, tuple[float, int]] = {}
         self.printed: dict[str, float] = {}
 

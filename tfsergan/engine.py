@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LOOK = 0.5  # s between two looks at how far tasks are
 ATTEMPTS = 3  # of a task whose process died
+ANSWER = 10  # s that a scheduler may take to answer
 MEMORY_A_JOB = 4 * 2**30  # bytes that a process takes, about
 
 
@@ -68,6 +70,7 @@ class InProcess:
     threads: int = 1
     jobs = 1
     elsewhere = False
+    fewest = 0
 
     def run(self, tasks: Sequence[Task], call: Call, watch: Watch, finish: Finish) -> None:
         """Does all tasks, none before those that it comes after."""
@@ -87,6 +90,7 @@ class Processes:
     jobs: int
     threads: int = 1
     elsewhere = True
+    fewest = 2
 
     def run(self, tasks: Sequence[Task], call: Call, watch: Watch, finish: Finish) -> None:
         """As of `InProcess`; a task whose process dies is done again, in new processes.
@@ -94,7 +98,8 @@ class Processes:
         Raises:
             TfserganError: a process died `ATTEMPTS` times.
         """
-        left, deaths = Ready(tasks), Counter()
+        left = Ready(tasks)
+        deaths: Counter[str] = Counter()
         while True:
             try:
                 with self.executor() as executor:
@@ -132,12 +137,18 @@ class Cluster:
     address: str
     threads: int = 1
     elsewhere = True
+    fewest = 1  # what calls it may be a login node
+
+    @property
+    def workers(self) -> int:
+        """How many the cluster has now."""
+        with self.client() as client:
+            return len(client.scheduler_info(n_workers=-1)["workers"])
 
     @property
     def jobs(self) -> int:
         """Workers that the cluster has now, at least one."""
-        with self.client() as client:
-            return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+        return max(1, self.workers)
 
     def run(self, tasks: Sequence[Task], call: Call, watch: Watch, finish: Finish) -> None:
         """As of `InProcess`; a task whose worker dies is done again by another, as often as the cluster allows.
@@ -167,7 +178,7 @@ class Cluster:
         from distributed import Client
 
         try:
-            return Client(self.address, timeout="10s", set_as_default=False)
+            return Client(self.address, timeout=ANSWER, set_as_default=False)
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"--scheduler {self.address}: no Dask scheduler answers there ({error}). `dask scheduler` starts "
@@ -176,6 +187,7 @@ class Cluster:
 
 
 Engine = InProcess | Processes | Cluster
+"""Does tasks; `elsewhere` or in this process, and elsewhere only where there are `fewest` of them."""
 
 
 def choose(jobs: int | None = None, threads: int = 1, scheduler: str | None = None) -> Engine:
@@ -191,11 +203,33 @@ def choose(jobs: int | None = None, threads: int = 1, scheduler: str | None = No
 
 
 def memory() -> int:
-    """Bytes of memory of this machine; very many where that is not known."""
+    """Bytes of memory that this process may use, such as those of its Slurm job; very many where that is not known."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return 2**60
+        whole = 2**60
+    return min([whole, *memory_limits()])
+
+
+def memory_limits(system: Path = Path("/")) -> Iterator[int]:
+    """The limits of this process's control groups under Linux, of version 1 and 2.
+
+    Args:
+        system: the root of the file system.
+    """
+    try:
+        lines = (system / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        top, name = system / "sys/fs/cgroup" / controllers, "limit_in_bytes" if controllers else "max"
+        own = top / group.lstrip("/")
+        for folder in (own, *own.parents[: len(own.parts) - len(top.parts)]):  # a parent may set it
+            with suppress(OSError, ValueError):  # "max" is no limit
+                yield int((folder / f"memory.{name}").read_text(encoding="utf-8"))
 
 
 class Ready:
@@ -264,7 +298,7 @@ def in_worker(threads: int, call: Call, task: Task) -> Any:
 
 def thread_limits(threads: int) -> dict[str, str]:
     """Environment of a process whose libraries take so many threads."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    names: tuple[str, ...] = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     names += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     return dict.fromkeys(names, str(threads)) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 

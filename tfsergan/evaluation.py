@@ -7,10 +7,8 @@ import contextlib
 import gc
 import hashlib
 import json
-import os
-import platform
 import shutil
-import sys
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,15 +22,16 @@ import filelock
 import numpy as np
 import tomli_w
 
-from tfsergan import _toml, folds, metrics, results
 from tfsergan import corpora as stored
+from tfsergan import folds, machine, metrics, results
 from tfsergan.corpora import Corpus
 from tfsergan.engine import Engine, InProcess, Task
 from tfsergan.errors import CorpusNotFound, TfserganError
-from tfsergan.files import write_atomically
+from tfsergan.files import sweep, write_atomically
 from tfsergan.papers import Paper, Settings
 from tfsergan.progress import Report, silent
-from tfsergan.results import Results
+from tfsergan.results import Results, digest, read_run
+from tfsergan.stages import Stages
 
 PACKAGES = ("tfsergan", "tensorflow", "keras", "numpy", "scikit-learn")
 """A change of version among these may change numbers."""
@@ -53,6 +52,11 @@ class Run:
             may be left out.
         report: called as work proceeds.
         engine: does the tasks; one of `tfsergan.engine`.
+        stages: where it shares its training stages with other runs; None for nowhere.
+        method: the one generative method that is trained, without any table; empty for the paper's tables.
+
+    Attributes:
+        warnings: what the user should know, of opening the run or of what was done since; nothing that stops it.
     """
 
     folder: Path
@@ -65,9 +69,12 @@ class Run:
     seed: int = 0
     report: Report = silent
     engine: Engine = field(default_factory=InProcess)
+    stages: Stages | None = None
+    method: str = ""
     results: Results = field(init=False)
+    warnings: list[str] = field(init=False, default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.results = Results(self.folder / "results.jsonl")
 
     def corpus(self, role: str) -> Corpus:
@@ -89,6 +96,10 @@ class Run:
         """The seed of something: from the base seed, the paper and what it is, whatever else runs."""
         text = json.dumps([self.seed, self.paper.name, *map(str, names)])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+    def log_dir(self, fold: str, stage: str) -> Path:
+        """Where TensorBoard finds the curves of a stage; its run is called so below `tensorboard/`."""
+        return self.folder / "tensorboard" / "training" / f"fold {fold}" / stage
 
     def each(self, work: Callable[..., None], items: Iterable[Any], *shared: Any, **options: Any) -> None:
         """Calls `work(run, item, *shared)` for each item; arguments are those of `tasks`."""
@@ -121,7 +132,7 @@ class Run:
 
     def do(self, tasks: Sequence[Task]) -> None:
         """Does tasks, each after those it waits for, where the run's engine does them."""
-        if self.engine.elsewhere and len(tasks) > 1:
+        if self.engine.elsewhere and len(tasks) >= self.engine.fewest:
             with Elsewhere(self) as elsewhere:
                 self.engine.run(tasks, elsewhere.piece, elsewhere.look, elsewhere.finish)
         else:
@@ -140,18 +151,6 @@ class Run:
         if self.results.of(**key):
             return
         measured = compute()
-        names = measured[0]["metrics"]
-        means = {
-            f"table{table}/{name}/{row or 'real only'}/{column}": float(
-                np.mean([m["metrics"][name] for m in measured])
-            )
-            for name in names
-        }
-        from tfsergan import (
-            training,
-        )  # late: TensorFlow takes seconds, and `tfsergan report` needs none of it
-
-        training.log_scalars(self.folder / "tensorboard" / "cells" / fold, means)
         shared = {**self.provenance(), "repeats": len(measured)}
         self.results.append([{**key, "repeat": i, **result, **shared} for i, result in enumerate(measured)])
 
@@ -176,6 +175,7 @@ class Run:
                 "seed": self.seed,
                 "threads": self.engine.threads,
                 "overrides": dict(self.overrides),
+                **({"method": self.method} if self.method else {}),
             },
             "corpora": {
                 role: {
@@ -187,8 +187,8 @@ class Run:
                 for role, c in self.corpora.items()
                 if isinstance(c, Corpus)
             },
-            "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in self.settings.items()},
-            "versions": {name: package_version(name) for name in PACKAGES},
+            "settings": self.paper.written(self.settings),
+            "versions": package_versions(),
         }
 
     def missing(self) -> dict[str, str]:
@@ -212,20 +212,31 @@ class Run:
             ) from None
         with lock:
             self.claim(command)
+            self.move_old_logs()
             self.results = Results(self.folder / "results.jsonl")
             self.results.own = results.complete([*self.results.own, *left_elsewhere(self.folder)])
             self.results.write()  # without what a kill left unfinished
             shutil.rmtree(self.folder / ELSEWHERE, ignore_errors=True)
+            sweep(self.folder)
             yield self
             self.results.write()
+            sweep(self.folder)  # of processes that died and were replaced
+
+    def move_old_logs(self) -> None:
+        """Puts TensorBoard logs of older versions, in `tensorboard/FOLD/STAGE`, where `log_dir` looks for them."""
+        for models in sorted((self.folder / "models").glob("*")):
+            old, new = self.folder / "tensorboard" / models.name, self.log_dir(models.name, "")
+            if old.is_dir() and not new.exists() and old != new.parent:
+                new.parent.mkdir(parents=True, exist_ok=True)
+                old.rename(new)
 
     def claim(self, command: str) -> None:
         """Writes `run.toml`, or checks that the one there is of the same run."""
         path = self.folder / "run.toml"
-        identity, missing_there = self.identity(), {}
+        identity, there, finished = self.identity(), {}, []
         if path.exists():
             there = read_run(self.folder)
-            missing_there = there.get("missing", {})
+            finished = there.get("finished", [])
             different = differences(there, identity)
             if different:
                 raise TfserganError(
@@ -233,11 +244,50 @@ class Run:
                     + "\n  ".join(different)
                     + "\nGive this run a folder of its own: --out FOLDER."
                 )
+            if identity["corpora"].keys() - there["corpora"].keys():
+                finished = []  # more can be measured now
             identity["corpora"] = {**there["corpora"], **identity["corpora"]}
-        missing = {**missing_there, **self.missing()}
+        missing = {**there.get("missing", {}), **self.missing()}
         missing = {role: why for role, why in missing.items() if role not in identity["corpora"]}
-        entry = {**identity, "missing": missing, "command": command, "hardware": hardware()}
-        write_atomically(path, tomli_w.dumps(entry).encode())
+        entry = {**identity, "missing": missing, "command": command, "finished": finished}
+        write_atomically(path, tomli_w.dumps(entry | self.machines(there)).encode())
+
+    def machines(self, there: Mapping[str, Any]) -> dict[str, Any]:
+        """This machine, and those that the run of an earlier `run.toml` was on; warns where their conditions differ."""
+        here, before = machine.facts(), list(there.get("hardware_before", []))
+        different = machine.differences(there.get("hardware", {}), here) if there else []
+        if different:
+            before.append(there["hardware"])
+            self.warnings.append(
+                f"{self.folder} was begun under other conditions, so that new numbers may differ in their last "
+                f"digits from what these would have given: {'; '.join(different)}."
+            )
+        others = {
+            "hardware_before": before,
+            "hardware_of_workers": list(there.get("hardware_of_workers", [])),
+        }
+        return {"hardware": here, **{name: found for name, found in others.items() if found}}
+
+    def note_worker(self, facts: Mapping[str, Any]) -> None:
+        """Notes in `run.toml` the machine of a worker that may give other last digits than this one; warns once."""
+        entry = read_run(self.folder)
+        known = entry.get("hardware_of_workers", [])
+        if all(machine.differences(other, facts) for other in (entry["hardware"], *known)):
+            write_atomically(
+                self.folder / "run.toml",
+                tomli_w.dumps({**entry, "hardware_of_workers": [*known, dict(facts)]}).encode(),
+            )
+            different = "; ".join(machine.differences(facts, entry["hardware"]))
+            self.warnings.append(
+                f"A worker is of another kind than this machine, so that its numbers may differ in their last digits "
+                f"from what this one would give: {different}. run.toml has it under hardware_of_workers."
+            )
+
+    def finish(self, tables: Iterable[int]) -> None:
+        """Notes in `run.toml` that these tables have been measured whole, as far as their corpora are there."""
+        entry = read_run(self.folder)
+        entry["finished"] = sorted({*entry.get("finished", []), *tables})
+        write_atomically(self.folder / "run.toml", tomli_w.dumps(entry).encode())
 
 
 class Elsewhere:
@@ -260,15 +310,18 @@ class Elsewhere:
     def __enter__(self) -> "Elsewhere":
         places: dict[str, Path | CorpusNotFound] = {}
         for role, corpus in self.run.corpora.items():
-            places[role] = corpus
-            if isinstance(corpus, Corpus):
-                places[role] = (self.corpora / f"{role.replace('/', '-')}-{corpus.fingerprint}").absolute()
-                stored.save(corpus, places[role])
+            if isinstance(corpus, CorpusNotFound):
+                places[role] = corpus
+                continue
+            file = (self.corpora / f"{role.replace('/', '-')}-{corpus.fingerprint}").absolute()
+            stored.save(corpus, file)
+            places[role] = file
         options = {name: getattr(self.run, name) for name in OPTIONS}
-        self.piece = Piece({**options, "folder": self.run.folder.absolute()}, places)
+        versions = self.run.identity()["versions"]
+        self.piece = Piece({**options, "folder": self.run.folder.absolute()}, places, versions)
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self.look()
         # After an error the results of unfinished tasks are still there.
         for left in (self.corpora, self.folder / "progress") if error[0] else (self.folder,):
@@ -287,15 +340,17 @@ class Elsewhere:
                     self.run.report(task, done, total)
             self.told[path] = told
 
-    def finish(self, task: Task, rows: Sequence[dict]) -> None:
-        """Takes over the results of a finished task."""
+    def finish(self, task: Task, done: tuple[Sequence[dict], Mapping[str, Any]]) -> None:
+        """Takes over the results of a finished task, and what machine they are from."""
+        rows, facts = done
         self.look()
+        self.run.note_worker(facts)
         if rows:
             self.run.results.append(rows)
         self.piece.results_of(task).unlink(missing_ok=True)
 
 
-OPTIONS = ("folder", "paper", "settings", "schedule", "protocol", "overrides", "seed")
+OPTIONS = ("folder", "paper", "settings", "schedule", "protocol", "overrides", "seed", "stages")
 
 
 @dataclass(frozen=True)
@@ -305,13 +360,24 @@ class Piece:
     Args:
         options: of the run.
         corpora: where `Elsewhere` put them, by role.
+        versions: of the packages that the run's results depend on.
     """
 
     options: Mapping[str, Any]
     corpora: Mapping[str, Path | CorpusNotFound]
+    versions: Mapping[str, str]
 
-    def __call__(self, task: Task) -> list[dict]:
-        """Does the task and returns its results."""
+    def __call__(self, task: Task) -> tuple[list[dict], dict[str, Any]]:
+        """Does the task and returns its results, and the facts of the machine that they are from.
+
+        Raises:
+            TfserganError: other versions here than where the run was started.
+        """
+        if different := differences(self.versions, package_versions()):
+            raise TfserganError(
+                f"A worker on {socket.gethostname()} has other versions than the machine that started the run: "
+                f"{'; '.join(different)}. Install the same on all of them."
+            )
         lent = {
             role: stored.restore(place) if isinstance(place, Path) else place
             for role, place in self.corpora.items()
@@ -322,7 +388,7 @@ class Piece:
             run.results = Results(self.results_of(task), others=run.results.rows)
             run.results.write()  # without what a kill left unfinished
             run.call(task)
-        return run.results.own
+        return run.results.own, machine.facts()
 
     def results_of(self, task: Task) -> Path:
         return self.options["folder"] / ELSEWHERE / "results" / f"{digest(task.name)}.jsonl"
@@ -343,7 +409,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self.write()
 
     def __call__(self, task: str, done: int, total: int) -> None:
@@ -413,25 +479,6 @@ def mean_over_features(differences: np.ndarray, samples: int = 2000, **extra: fl
     return [{"metrics": found, "n": len(by_feature), "interval": interval}]
 
 
-def read_run(folder: Path) -> dict[str, Any]:
-    """The `run.toml` of a run's folder.
-
-    Raises:
-        TfserganError: there is none, or it is damaged.
-    """
-    path = folder / "run.toml"
-    try:
-        return _toml.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TfserganError(
-            f"{folder}: no run here (no run.toml). `tfsergan reproduce PAPER --out {folder}` makes one."
-        ) from None
-    except (_toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TfserganError(
-            f"{path}: damaged ({error}). Take another --out, or delete the folder."
-        ) from error
-
-
 def differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:
     """What differs between two runs' identities, a line each, for the keys of the second.
 
@@ -444,14 +491,14 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str =
             lines += differences(old or {}, value, f"{prefix}{key}.")
         elif old != value and not (old is None and prefix.startswith("corpora.")):
             lines.append(f"{prefix}{key}: {old} there, {value} now")
-    if prefix == "run.overrides.":
+    if prefix in ("run.", "run.overrides."):
         lines += [f"{prefix}{key}: {there[key]} there, not set now" for key in there if key not in here]
     return lines
 
 
-def digest(value: Any) -> str:
-    """Eight hex digits of a JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
+def package_versions() -> dict[str, str]:
+    """Of `PACKAGES`."""
+    return {name: package_version(name) for name in PACKAGES}
 
 
 def package_version(name: str) -> str:
@@ -460,13 +507,3 @@ def package_version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
-
-
-def hardware() -> dict[str, Any]:
-    """What the run's speed, and on other machines its last bits, depend on."""
-    return {
-        "python": sys.version.split()[0],
-        "system": platform.platform(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count() or 0,
-    }

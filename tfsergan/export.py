@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ import tensorflow as tf
 import tomli_w
 from sklearn.preprocessing import MinMaxScaler
 
-from tfsergan import training
+from tfsergan import folds, papers, training
 from tfsergan.errors import TfserganError, UsageError
 from tfsergan.files import write_atomically
-from tfsergan.papers import Paper
+from tfsergan.papers import Paper, Settings
 
 FRAME_MAP = "frames.json"
 SCALERS = "scalers.json"
@@ -64,7 +65,7 @@ def choose(models: Path, fold: str | None, setting: str | None, prefix: str) -> 
 
     Args:
         models: folder of folders, one a fold, each with a folder a stage.
-        fold: None takes "all", else the first.
+        fold: None takes that of a whole corpus, such as "all" or "acted-all", else the first.
         setting: a stage's name; None takes the first that begins with the prefix.
         prefix: of the stages that can be exported.
 
@@ -74,7 +75,7 @@ def choose(models: Path, fold: str | None, setting: str | None, prefix: str) -> 
     trained = sorted(path.parent for path in models.glob(f"*/{prefix}*/{training.WEIGHTS}"))
     if not trained:
         raise TfserganError(f"{models}: no finished generators here. `tfsergan reproduce` trains them.")
-    names = sorted({path.parent.name for path in trained}, key=lambda name: (name != "all", name))
+    names = sorted({path.parent.name for path in trained}, key=lambda name: (not of_whole(name), name))
     fold = names[0] if fold is None else fold
     if fold not in names:
         raise UsageError(f"--fold {fold}: no finished generators; there are some for {', '.join(names)}.")
@@ -83,6 +84,50 @@ def choose(models: Path, fold: str | None, setting: str | None, prefix: str) -> 
     if setting not in settings:
         raise UsageError(f"--setting {setting}: not trained in fold {fold}; there are {', '.join(settings)}.")
     return models / fold, setting
+
+
+def of_whole(fold: str) -> bool:
+    """Whether a fold, by its name, is a whole corpus."""
+    return fold == folds.WHOLE or fold.endswith(f"-{folds.WHOLE}")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One trained stage of a run, and what is needed to build its networks again.
+
+    Attributes:
+        models: folder of its fold, with the scalers.
+        stage: its name, and that of its folder in `models`.
+        settings: that the run recorded.
+        card: as of `card`.
+    """
+
+    models: Path
+    stage: str
+    settings: Settings
+    card: dict[str, Any]
+
+    def load_weights(self, model: keras.Model) -> None:
+        """Reads the weights of a model that was built from `settings`."""
+        training.load_weights(model, self.models / self.stage)
+
+
+def trained(
+    folder: Path, run: Mapping[str, Any], fold: str | None, setting: str | None, prefix: str
+) -> Trained:
+    """The stage of a run that is to be exported.
+
+    Args:
+        folder: of the run.
+        run: its `run.toml`.
+        fold, setting, prefix: as of `choose`.
+
+    Raises:
+        TfserganError: no such fold or setting in this run.
+    """
+    models, stage = choose(folder / "models", fold, setting, prefix)
+    paper = papers.load(run["run"]["paper"])
+    return Trained(models, stage, paper.recorded(run), card(paper, run, models.name, stage))
 
 
 def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[str, Any]:
@@ -94,6 +139,7 @@ def card(paper: Paper, run: Mapping[str, Any], fold: str, setting: str) -> dict[
     }
     return {
         "title": f"Generators of {paper.name}",
+        "reproduction": paper.name,
         "paper": paper.citation,
         "intended_use": INTENDED_USE,
         "fold": fold,

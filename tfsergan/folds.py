@@ -2,11 +2,28 @@
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, train_test_split
 
 from tfsergan.errors import TfserganError
+
+
+class Utterances(Protocol):
+    """What splits look at; `tfsergan.corpora.Corpus` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def speaker(self) -> np.ndarray: ...
+    @property
+    def session(self) -> np.ndarray: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def emotion(self) -> np.ndarray: ...
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +59,12 @@ class Turns:
 WHOLE = "all"
 
 
-def whole(corpus) -> Fold:
+def whole(corpus: Utterances) -> Fold:
     """The fold that trains on everything and tests nothing."""
     return Fold(WHOLE, np.arange(len(corpus)), np.arange(0))
 
 
-def leave_one_speaker_out(corpus) -> list[Fold]:
+def leave_one_speaker_out(corpus: Utterances) -> list[Fold]:
     """One fold a speaker, in order of their names.
 
     Raises:
@@ -63,7 +80,7 @@ def leave_one_speaker_out(corpus) -> list[Fold]:
     return splits
 
 
-def speaker_groups(corpus, groups: int) -> list[Fold]:
+def speaker_groups(corpus: Utterances, groups: int) -> list[Fold]:
     """Folds that each test one of so many groups of speakers, of about as many utterances; labels play no part.
 
     Raises:
@@ -77,7 +94,7 @@ def speaker_groups(corpus, groups: int) -> list[Fold]:
     return [Fold(str(i), train, test) for i, (train, test) in enumerate(splits, start=1)]
 
 
-def speakers_of(corpus) -> list[str]:
+def speakers_of(corpus: Utterances) -> list[str]:
     """The speakers' names in order.
 
     Raises:
@@ -92,7 +109,7 @@ def speakers_of(corpus) -> list[str]:
     return speakers
 
 
-def leave_one_session_out(corpus) -> list[Fold]:
+def leave_one_session_out(corpus: Utterances) -> list[Fold]:
     """One fold a session, in order of their names; a session's speakers are in no other.
 
     Raises:
@@ -120,7 +137,7 @@ def leave_one_session_out(corpus) -> list[Fold]:
     return splits
 
 
-def speakers_in_turn(corpus) -> list[Turns]:
+def speakers_in_turn(corpus: Utterances) -> list[Turns]:
     """Two speakers at a time, such as those of a session, trained on all others (Li et al. 2020, sec. 5).
 
     Where every session has two speakers or more, these are left out together; otherwise speakers go in pairs in the
@@ -161,7 +178,7 @@ def speakers_in_turn(corpus) -> list[Turns]:
     return found
 
 
-def require_distinct(corpus, column: str, names: list[str]) -> None:
+def require_distinct(corpus: Utterances, column: str, names: list[str]) -> None:
     """Refuses names of speakers or sessions that would share a folder."""
     if len({*map(fold_name, names)}) < len(names):
         raise TfserganError(
@@ -176,7 +193,7 @@ def fold_name(session: str) -> str:
     return f"session_{name}" if name == WHOLE else name
 
 
-def stratified_split(corpus, first: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified_split(corpus: Utterances, first: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers of two parts with equal class proportions, the first with this share of the utterances.
 
     Raises:
@@ -193,7 +210,7 @@ def stratified_split(corpus, first: float, seed: int) -> tuple[np.ndarray, np.nd
     return np.sort(one), np.sort(other)
 
 
-def require_every_class(corpus, rows: np.ndarray, part: str, at_least: int = 1) -> None:
+def require_every_class(corpus: Utterances, rows: np.ndarray, part: str, at_least: int = 1) -> None:
     """Refuses a part that lacks an emotion, by name."""
     counts = np.bincount(corpus.emotion[rows], minlength=len(corpus.classes))
     few = [name for name, count in zip(corpus.classes, counts, strict=True) if count < at_least]

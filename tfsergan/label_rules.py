@@ -1,4 +1,7 @@
-"""Named rules that turn a corpus's own labels or ratings into classes; the rules are `label_rules.toml`."""
+"""Named rules that turn a corpus's own labels or ratings into classes.
+
+The rules are `label_rules.toml`, and in a file of that name in a corpus's folder that corpus's own.
+"""
 
 import functools
 import re
@@ -6,13 +9,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfsergan import _toml
 from tfsergan.errors import TfserganError, UsageError
 from tfsergan.manifests import Manifest
+
+FILE = "label_rules.toml"
+OWN = "own"
+"""Asks for a class a label, as the corpus writes it."""
+
+Column = Sequence | np.ndarray
+"""A value an utterance."""
 
 _INTERVAL = re.compile(r"([\[(])\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*([\])])")
 
@@ -25,7 +36,7 @@ class Interval(NamedTuple):
     with_low: bool
     with_high: bool
 
-    def __contains__(self, rating: float) -> bool:
+    def __contains__(self, rating: float) -> bool:  # type: ignore[override]  # ratings, not the tuple's fields
         rating, low, high = np.float32(rating), np.float32(self.low), np.float32(self.high)
         above = rating >= low if self.with_low else rating > low
         return bool(above and (rating <= high if self.with_high else rating < high))
@@ -59,7 +70,7 @@ class LabelRule:
 
     def apply(
         self,
-        columns: Mapping[str, Sequence],
+        columns: Mapping[str, Column],
         where: str,
         *,
         allow_partial: bool = False,
@@ -84,7 +95,7 @@ class LabelRule:
             self._check_counts(indices, columns["ids"], where, manifest)
         return indices
 
-    def classify(self, columns: Mapping[str, Sequence], where: str) -> np.ndarray:
+    def classify(self, columns: Mapping[str, Column], where: str) -> np.ndarray:
         """As `apply`, whatever the counts are.
 
         Raises:
@@ -92,13 +103,13 @@ class LabelRule:
         """
         return self._of_labels(columns, where) if self.of == "emotion" else self._of_ratings(columns, where)
 
-    def count(self, columns: Mapping[str, Sequence]) -> dict[str, int]:
+    def count(self, columns: Mapping[str, Column]) -> dict[str, int]:
         """Utterances of each class among those whose label or rating the rule knows."""
         class_of = self._class_of_label if self.of == "emotion" else self._class_of_rating
         found = Counter(class_of(value) for value in columns[self.of])
         return {name: found[i] for i, name in enumerate(self.classes)}
 
-    def _require_column(self, values: Sequence, where: str) -> None:
+    def _require_column(self, values: Column, where: str) -> None:
         if self.of == "emotion" and not any(values):
             raise TfserganError(
                 f"{where} has no emotions: add a column 'emotion', or use the corpus as an unlabelled "
@@ -118,7 +129,7 @@ class LabelRule:
             return -1
         return next((i for i, interval in enumerate(self.intervals) if rating in interval), None)
 
-    def _of_labels(self, columns: Mapping[str, Sequence], where: str) -> np.ndarray:
+    def _of_labels(self, columns: Mapping[str, Column], where: str) -> np.ndarray:
         labels = columns["emotion"]
         indices = [self._class_of_label(label) for label in labels]
         if None in indices:
@@ -128,11 +139,12 @@ class LabelRule:
                 f"{where}, utterance {str(columns['ids'][first])!r}, column 'emotion': the label "
                 f"{str(labels[first])!r} ({indices.count(None)} utterances have an unknown one) is not in the "
                 f"rule {self.name}, which knows {known}. "
-                "Rename the label in the table, remove those rows, or choose another rule."
+                f"Rename the label in the table, remove those rows, or write a rule of your own: {FILE} in the "
+                "corpus's folder. The rule `own` makes a class of each label."
             )
         return np.array(indices, np.int32)
 
-    def _of_ratings(self, columns: Mapping[str, Sequence], where: str) -> np.ndarray:
+    def _of_ratings(self, columns: Mapping[str, Column], where: str) -> np.ndarray:
         ratings = columns[self.of]
         indices = [self._class_of_rating(rating) for rating in ratings]
         if None in indices:
@@ -165,9 +177,7 @@ class LabelRule:
                 f"{self.of!r}, or choose a rule that has only the classes of this corpus."
             )
 
-    def _check_counts(
-        self, indices: np.ndarray, ids: Sequence[str], where: str, manifest: Manifest | None
-    ) -> None:
+    def _check_counts(self, indices: np.ndarray, ids: Column, where: str, manifest: Manifest | None) -> None:
         kept = indices >= 0
         found = np.bincount(indices[kept], minlength=len(self.classes))
         rows = [(name, int(n), self.counts[name]) for name, n in zip(self.classes, found, strict=True)
@@ -205,40 +215,81 @@ def corpora_with_rules() -> list[str]:
     return list(_rules())
 
 
-def rule_names(corpus: str) -> list[str]:
-    """The rules that can be asked for with a corpus."""
+def own_rules(corpus: str, folder: Path | None) -> dict[str, dict]:
+    """The rules in `label_rules.toml` in a corpus's folder; none where there is no such file.
+
+    It has a table a rule, `[four_class]`, whose keys are those of the package's file; `source` may be left out.
+
+    Raises:
+        TfserganError: the file holds something else, or a rule that the corpus has already.
+    """
+    file = folder / FILE if folder else None
+    if file is None or not file.is_file():
+        return {}
+    try:
+        rules = _toml.loads(file.read_text(encoding="utf-8"))
+        for name, data in rules.items():
+            make_rule(f"{corpus}/{name}", data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TfserganError(
+            f"{file}: not label rules ({type(error).__name__}: {error}). Expected, a table a rule: "
+            '[four_class], below it classes = { happy = ["glad", "joy"], ... } and drop = ["bored"].'
+        ) from error
+    taken = sorted(set(rules) & set(_rules().get(corpus, ())))
+    if taken:
+        raise TfserganError(f"{file}: {corpus} has a rule {taken[0]!r} already; give this one another name.")
+    return rules
+
+
+def rule_names(corpus: str, folder: Path | None = None) -> list[str]:
+    """The rules that can be asked for with a corpus, its own in its folder among them."""
     rules = _rules()
-    return sorted(rules.get(corpus, rules["default"]))
+    return sorted({**rules.get(corpus, rules["default"]), **own_rules(corpus, folder)})
 
 
-def label_rule(corpus: str, name: str) -> LabelRule:
+def label_rule(corpus: str, name: str, folder: Path | None = None) -> LabelRule:
     """The rule `name` of a corpus; a corpus with no rules of its own has the default ones.
 
     Args:
         corpus: its name; of the demo, "demo".
         name: such as "four_class"; or with the corpus that it is of, such as "iemocap/four_class", for a
             corpus that is under another name here.
+        folder: the corpus's, whose own rules come before the default ones.
 
     Raises:
         UsageError: there is no such rule.
+        TfserganError: the folder's file of rules has a fault.
     """
     named, slash, short = name.rpartition("/")
+    own = {} if slash else own_rules(corpus, folder)
+    if name in own:
+        return make_rule(f"{corpus}/{name}", own[name])
     section = named if slash else corpus if corpus in _rules() else "default"
     names = rule_names(section) if section in _rules() else []
     if short not in names:
         whose = f"the corpus {named if slash else corpus}"
         raise UsageError(
-            f"There is no label rule {name!r} for {whose}: it has {', '.join(names) or 'none'}. "
+            f"There is no label rule {name!r} for {whose}: it has {', '.join(dict.fromkeys([*own, *names])) or 'none'}. "
             "`tfsergan data list --rules` lists all."
         )
-    data = _rules()[section][short]
-    classes = data["classes"]
-    of_labels = data.get("of", "emotion") == "emotion"
+    return make_rule(f"{section}/{short}", _rules()[section][short])
+
+
+def make_rule(name: str, data: Mapping[str, Any]) -> LabelRule:
+    """A rule from its table.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: the table is none of a rule.
+    """
+    unknown = set(data) - {"of", "classes", "drop", "counts", "total", "any_case", "source"}
+    if unknown:
+        raise ValueError(f"{name} has unknown keys: {', '.join(sorted(unknown))}")
+    classes, of_labels = data["classes"], data.get("of", "emotion") == "emotion"
     labels = (
         {label: i for i, members in enumerate(classes.values()) for label in members} if of_labels else {}
     )
     return LabelRule(
-        name=f"{section}/{short}",
+        name=name,
         of=data.get("of", "emotion"),
         classes=tuple(classes),
         labels=labels | dict.fromkeys(data.get("drop", ()), -1),
@@ -246,5 +297,63 @@ def label_rule(corpus: str, name: str) -> LabelRule:
         counts=data.get("counts", {}),
         total=data.get("total"),
         any_case=data.get("any_case", False),
-        source=data["source"],
+        source=data.get("source", f"{FILE} in the corpus's folder"),
     )
+
+
+def is_own(name: str) -> bool:
+    """Whether a text asks for no rule of the file: `OWN`, or classes as they are typed, such as "angry=W,happy=F"."""
+    return name == OWN or "=" in name
+
+
+def own_rule(text: str, corpus: str, found: Column, where: str) -> LabelRule:
+    """The rule that a text of `is_own` asks for.
+
+    Args:
+        text: "own": every label is a class of its own; "angry=W,bored=L+E": these classes, each of one label or
+            several, and no others.
+        corpus: its name.
+        found: the corpus's own label of each utterance; those without one are left out.
+        where: its file or folder, for messages.
+
+    Raises:
+        UsageError: the text is no such thing, or names a label that the corpus does not have.
+        TfserganError: the corpus has no labels.
+    """
+    there = sorted({*map(str, found)} - {""})
+    if not there:
+        raise TfserganError(f"{where} has no emotions: add a column 'emotion'.")
+    classes = {label: [label] for label in there} if text == OWN else _typed_classes(text)
+    members = [label for labels in classes.values() for label in labels]
+    unknown = [label for label in members if label not in there]
+    if unknown:
+        raise UsageError(
+            f"labels {text}: no utterance of {where} is labelled {unknown[0]!r}; there are {', '.join(there)}."
+        )
+    labels = {label: i for i, members in enumerate(classes.values()) for label in members}
+    return LabelRule(
+        name=f"{corpus.partition('/')[0]}/{OWN}",
+        of="emotion",
+        classes=tuple(classes),
+        labels={**dict.fromkeys(("", *there), -1), **labels},
+        intervals=(),
+        counts={},
+        total=None,
+        any_case=False,
+        source="the corpus's own labels",
+    )
+
+
+def _typed_classes(text: str) -> dict[str, list[str]]:
+    """The labels of each class of a text such as "angry=W,bored=L+E"."""
+    classes: dict[str, list[str]] = {}
+    for entry in text.split(","):
+        name, equals, labels = (part.strip() for part in entry.partition("="))
+        members = [label.strip() for label in labels.split("+")]
+        if not (name and equals and all(members)) or name in classes:
+            raise UsageError(f"labels {text}: expected CLASS=LABEL+LABEL,CLASS=LABEL, each class once.")
+        classes[name] = members
+    named = [label for members in classes.values() for label in members]
+    if len({*named}) < len(named):
+        raise UsageError(f"labels {text}: a label is in two classes.")
+    return classes

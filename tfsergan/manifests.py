@@ -9,7 +9,7 @@ in one are sorted. tfsergan.manifests.text writes it from a corpus that is known
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -41,7 +41,7 @@ class Manifest:
         missing, extra = self.ids - found, found - self.ids
         return [_line(what, names) for what, names in (("missing", missing), ("extra", extra)) if names]
 
-    def misplaced(self, ids: Sequence[str], sessions: Sequence[str]) -> list[str]:
+    def misplaced(self, ids: Collection[str], sessions: Collection[str]) -> list[str]:
         """A line about the ids that are not in one session with their group, and with no other group.
 
         Groups are compared, not their names: a corpus may call session 1 "Ses01". A corpus without sessions has
@@ -65,7 +65,7 @@ class Manifest:
         joined = [name for name, n in groups.items() if n > 1]
         return lines + [f"session {name!r} joins {groups[name]} published ones" for name in sorted(joined)]
 
-    def require(self, ids: Sequence[str], sessions: Sequence[str], where: str) -> None:
+    def require(self, ids: Collection[str], sessions: Collection[str], where: str) -> None:
         """Refuses other utterances than these, or another division into sessions.
 
         Raises:
@@ -108,7 +108,7 @@ def parse(name: str, text: str) -> Manifest:
             )
         if heading:
             members = groups.setdefault(line[1:-1], set())
-        else:
+        elif members is not None:  # as just made sure of
             members.add(line)
             seen.add(line)
     return Manifest(name, {group: frozenset(ids) for group, ids in groups.items()})

@@ -5,7 +5,7 @@ also take a stack of matrices `(..., k, k)` and then return an array `(...)`.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -154,6 +154,56 @@ def bootstrap_interval(
     tail = 50 * (1 - level)
     low, high = np.percentile(np.nanmean(values, axis=1), [tail, 100 - tail])
     return float(low), float(high)
+
+
+class Score(NamedTuple):
+    """What `score` finds.
+
+    Attributes:
+        uar: unweighted average recall, in [0, 1].
+        wa: weighted accuracy, in [0, 1].
+        interval: 95 % interval of the UAR over speakers; None where speakers are unknown, or there is one.
+        n: utterances.
+        classes: k labels, in their order.
+        confusion: (k, k) counts, rows true, columns predicted.
+    """
+
+    uar: float
+    wa: float
+    interval: tuple[float, float] | None
+    n: int
+    classes: tuple[Any, ...]
+    confusion: np.ndarray
+
+
+def score(
+    truth: ArrayLike, predicted: ArrayLike, speakers: ArrayLike | None = None, *, seed: int = 0
+) -> Score:
+    """UAR, WA and the interval over speakers of predicted labels.
+
+    Args:
+        truth, predicted: (n,) labels, texts or integers.
+        speakers: (n,) who speaks; None leaves the interval out.
+        seed: of the bootstrap, see `bootstrap_interval`.
+
+    Raises:
+        ValueError: no utterances, or as many of one as not of another.
+
+    >>> found = score(["sad", "sad", "joy", "joy"], ["sad", "joy", "joy", "joy"], ["a", "a", "b", "b"])
+    >>> found.uar, found.wa, found.interval
+    (0.75, 0.75, (0.5, 1.0))
+    """
+    columns = [np.asarray(column) for column in (truth, predicted, *([] if speakers is None else [speakers]))]
+    if any(column.shape != columns[0].shape or column.ndim != 1 for column in columns) or not columns[0].size:
+        raise ValueError(f"labels and speakers are (n,) each, not {[column.shape for column in columns]}")
+    classes, indices = np.unique(np.concatenate(columns[:2]), return_inverse=True)
+    true, found = np.split(indices, 2)
+    whole, interval = confusion(true, found, len(classes)), None
+    if speakers is not None:
+        groups = [columns[2] == speaker for speaker in np.unique(columns[2])]
+        by_speaker = [confusion(true[group], found[group], len(classes)) for group in groups]
+        interval = bootstrap_interval(np.stack(by_speaker)[None], seed=seed)
+    return Score(float(uar(whole)), float(wa(whole)), interval, len(true), tuple(classes.tolist()), whole)
 
 
 class Difference(NamedTuple):

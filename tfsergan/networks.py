@@ -1,6 +1,7 @@
 """Networks of the papers; nothing else builds layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 import keras
@@ -18,7 +19,7 @@ class GlorotPerCopy(keras.initializers.Initializer):
         seeds: one integer a copy.
     """
 
-    def __init__(self, seeds: Sequence[int]):
+    def __init__(self, seeds: Sequence[int] | np.ndarray):
         self.seeds = tuple(int(seed) for seed in seeds)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None):
@@ -68,6 +69,20 @@ class BatchNormPerCopy(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "momentum": self.momentum}
+
+
+@contextmanager
+def averages_at_rest(network: keras.Model) -> Iterator[None]:
+    """Calls in training mode inside it normalise by their batch and leave the moving averages where they are."""
+    layers = [layer for layer in network.layers if isinstance(layer, BatchNormPerCopy)]
+    momenta = [layer.momentum for layer in layers]
+    try:
+        for layer in layers:
+            layer.momentum = 1.0
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
 
 @keras.saving.register_keras_serializable(package="tfsergan")
@@ -220,7 +235,7 @@ def parallel_mlp(
     units: Sequence[int],
     outputs: int,
     *,
-    seeds: Sequence[int],
+    seeds: Sequence[int] | np.ndarray,
     dropout: float = 0.0,
     hidden: str = "leaky_relu",
     leaky_relu_slope: float = 0.2,
@@ -249,7 +264,7 @@ def parallel_mlp(
         precision: "float32", or "mixed_bfloat16" for matrix products in that type; weights stay float32.
         name: name of the model.
     """
-    copies, dtype = len(seeds), None if precision == "float32" else precision  # None: Keras's default
+    copies, dtype = len(seeds), layers_dtype(precision)
     layer_seeds = [np.random.SeedSequence(int(seed)).generate_state(len(units) + 1) for seed in seeds]
     x = vectors = keras.Input(batch_shape=(copies, None, inputs))  # (E, B, D)
     for i, width in enumerate((*units, outputs)):
@@ -300,21 +315,28 @@ def mlp(
         inputs, units, outputs, seed, hidden, leaky_relu_slope, final, precision, name: as of `parallel_mlp`,
             with one seed.
     """
-    rates = np.broadcast_to(dropout, len(units)).tolist()
+    rates, dtype = np.broadcast_to(dropout, len(units)).tolist(), layers_dtype(precision)
     layer_seeds = np.random.SeedSequence(int(seed)).generate_state(2 * len(units) + 1)
     x = vectors = keras.Input((int(inputs),))  # (B, D)
     for i, width in enumerate(map(int, units)):  # Keras refuses numpy's integers
         glorot = keras.initializers.GlorotUniform(int(layer_seeds[2 * i]))
-        x = keras.layers.Dense(width, kernel_initializer=glorot, dtype=precision, name=f"dense_{i + 1}")(x)
-        x = activation(hidden, leaky_relu_slope, i + 1, dtype=precision)(x)
+        x = keras.layers.Dense(width, kernel_initializer=glorot, dtype=dtype, name=f"dense_{i + 1}")(x)
+        x = activation(hidden, leaky_relu_slope, i + 1, dtype=dtype)(x)
         if rates[i]:
             rate = {"rate": rates[i], "seed": int(layer_seeds[2 * i + 1])}
-            x = keras.layers.Dropout(**rate, dtype=precision, name=f"dropout_{i + 1}")(x)
+            x = keras.layers.Dropout(**rate, dtype=dtype, name=f"dropout_{i + 1}")(x)
     glorot = keras.initializers.GlorotUniform(int(layer_seeds[-1]))
-    x = keras.layers.Dense(int(outputs), kernel_initializer=glorot, dtype=precision, name="output")(x)
+    x = keras.layers.Dense(int(outputs), kernel_initializer=glorot, dtype=dtype, name="output")(x)
     if final != "linear" or precision != "float32":
-        x = keras.layers.Activation(final, dtype="float32", name="final")(x)  # losses are taken in float32
+        x = keras.layers.Activation(final, dtype=dtype and "float32", name="final")(
+            x
+        )  # losses are taken in float32
     return keras.Model(vectors, x, name=name)
+
+
+def layers_dtype(precision: str) -> str | None:
+    """What Keras calls a precision; None, its default, for float32."""
+    return None if precision == "float32" else precision
 
 
 def multiply_adds(inputs: int, units: Sequence[int], outputs: int) -> int:

@@ -7,6 +7,7 @@ import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -24,6 +25,7 @@ class Value:
         reason: why, where the source does not say.
         min, max: what it, or each of its numbers, may be at least and at most.
         choices: the texts that it may be; any where there are none.
+        later: whether earlier versions did not have it and did what its value says.
     """
 
     value: Any
@@ -32,6 +34,7 @@ class Value:
     min: float = -math.inf
     max: float = math.inf
     choices: Sequence[str] = ()
+    later: bool = False
 
     def within_bounds(self) -> bool:
         if isinstance(self.value, str):
@@ -193,10 +196,27 @@ class TableSpec:
     def place(self, row: str, column: str) -> Place:
         """Where the cell that is printed at a row and column is measured."""
         shared = {"row": ""} if column in self.shared else {}
-        usual = {"table": self.number, "row": row, "column": column, "metric": self.metric}
+        usual: dict[str, Any] = {"table": self.number, "row": row, "column": column, "metric": self.metric}
         return Place(
             **usual | shared | dict(self.column_sources.get(column, {})) | dict(self.row_sources.get(row, {}))
         )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An order of cells that the paper's text asserts, which is worth more than its single scores.
+
+    Args:
+        text: what the paper says, with the section.
+        table: whose cells it is about.
+        greater: (row, column) of the cell that is the higher one.
+        lesser: cells that it is higher than, each of them.
+    """
+
+    text: str
+    table: int
+    greater: tuple[str, str]
+    lesser: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -209,7 +229,11 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Paper:
-    """One paper: citation, corpora, hyper-parameters, schedules, tables, deviations."""
+    """One paper: citation, corpora, hyper-parameters, schedules, tables, claims, deviations.
+
+    `generators` names the methods that can be trained by themselves: the role of the labelled corpus, and, of those
+    that learn from an unlabelled one too, its role.
+    """
 
     name: str
     title: str
@@ -225,6 +249,8 @@ class Paper:
     schedule_notes: Mapping[str, str]
     tables: tuple[TableSpec, ...]
     figures: Mapping[str, Mapping[str, Any]]
+    generators: Mapping[str, Sequence[str]]
+    claims: tuple[Claim, ...]
     deviations: tuple[Deviation, ...]
     scan_notes: tuple[str, ...]
 
@@ -241,7 +267,8 @@ class Paper:
         if schedule not in self.schedules:
             raise UsageError(unknown("schedule", schedule, self.schedules))
         values = {**self.hyperparameters, **self.schedules[schedule]}
-        for name, text in (overrides or {}).items():
+        overrides = overrides or {}
+        for name, text in overrides.items():
             if name not in values:
                 raise UsageError(unknown(f"hyper-parameter of {self.name}", name, values))
             base = self.hyperparameters[name]
@@ -265,7 +292,17 @@ class Paper:
             value = tuple(entry) if isinstance(entry, list) else entry
             same = name in now and now[name].value == value
             values[name] = now[name] if same else Value(value, "this run")
-        return Settings(values)
+        later = {name: value for name, value in self.hyperparameters.items() if value.later}
+        return Settings(later | values)
+
+    def written(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Hyper-parameters as `run.toml` records them: without those that came later and have their first value."""
+        known = self.hyperparameters
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in settings.items()
+            if not (name in known and known[name].later and known[name].value == value)
+        }
 
     def features_of(self, role: str, corpus: str) -> str:
         """The feature set that a role takes of a corpus."""
@@ -309,6 +346,33 @@ def load(name: str) -> Paper:
     return parse(name, text)
 
 
+def generator(name: str) -> tuple[Paper, str]:
+    """The paper and the method that can be trained by itself, by the name of either; the paper's first of several.
+
+    Raises:
+        UsageError: no such method, or a paper of which none can be trained by itself.
+    """
+    known = {paper.name: paper for paper in map(load, names())}
+    by_method = {
+        method.casefold(): (paper, method) for paper in known.values() for method in paper.generators
+    }
+    if name in known and known[name].generators:
+        return known[name], next(iter(known[name].generators))
+    if name.casefold() in by_method:
+        return by_method[name.casefold()]
+    methods = [method for _, method in by_method.values()]
+    if name in known:
+        raise UsageError(
+            f"{name} has no generator that is trained by itself on one labelled corpus; methods that have: "
+            f"{', '.join(methods)}. `tfsergan reproduce {name} --corpus ROLE=NAME` trains it on other corpora."
+        )
+    others = " and ".join(paper.name for paper in known.values() if not paper.generators)
+    raise UsageError(
+        f"{unknown('method', name, methods)} Those of {others} are trained by `tfsergan reproduce` alone."
+    )
+
+
+@lru_cache(maxsize=32)  # a report reads some papers again and again
 def parse(name: str, text: str) -> Paper:
     """A paper from its TOML.
 
@@ -325,6 +389,7 @@ def parse(name: str, text: str) -> Paper:
                     raise TfserganError(
                         f"{name}.toml: schedule {schedule} sets {key}, which is no hyper-parameter"
                     )
+        tables = tuple(read_table(table) for table in data["tables"])
         return Paper(
             name=name,
             **{
@@ -335,8 +400,10 @@ def parse(name: str, text: str) -> Paper:
             hyperparameters=hyperparameters,
             schedules=schedules,
             schedule_notes={key: schedule["about"] for key, schedule in data["schedules"].items()},
-            tables=tuple(read_table(table) for table in data["tables"]),
+            tables=tables,
             figures=data.get("figures", {}),
+            generators=data.get("generators", {}),
+            claims=tuple(read_claim(claim, tables) for claim in data.get("claims", [])),
             deviations=tuple(
                 Deviation(entry["text"], tuple(entry.get("protocols", data["protocols"])))
                 for entry in data.get("deviation", [])
@@ -386,16 +453,34 @@ def read_table(entry: Mapping[str, Any]) -> TableSpec:
     reruns = {row: Rerun(**rerun) for row, rerun in entry.get("rerun", {}).items()}
     if not set(reruns) <= set(entry.get("quoted", ())):
         raise ValueError(f"table {entry['number']}: only quoted rows are re-run, not {', '.join(reruns)}")
+    lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("rows", "columns")}
+    lists |= {key: tuple(entry.get(key, ())) for key in ("shared", "quoted", "needs", "compared", "notes")}
     return TableSpec(
         **{key: entry[key] for key in ("number", "title", "unit", "metric", "decimals")},
         scale=entry.get("scale", 1.0),
-        **{key: tuple(entry[key]) for key in ("rows", "columns")},
-        **{key: tuple(entry.get(key, ())) for key in ("shared", "quoted", "needs", "compared", "notes")},
+        **lists,
         **{key: entry.get(key, {}) for key in ("column_needs", "column_sources", "row_sources")},
         fold_averages=entry.get("fold_averages", True),
         reruns=reruns,
         reported=reported,
     )
+
+
+def read_claim(entry: Mapping[str, Any], tables: Sequence[TableSpec]) -> Claim:
+    """One `[[claims]]` entry; its cells must be of its table, and be no differences themselves."""
+    claim = Claim(entry["text"], entry["table"], tuple(entry["greater"]), tuple(map(tuple, entry["lesser"])))
+    cells = {
+        (row, column)
+        for t in tables
+        if t.number == claim.table
+        for row in t.rows
+        for column in t.columns
+        if not t.place(row, column).minus
+    }
+    unknown_cells = [cell for cell in (claim.greater, *claim.lesser) if cell not in cells]
+    if unknown_cells or not claim.lesser:
+        raise ValueError(f"a claim names no cell of table {claim.table}: {unknown_cells or claim.text}")
+    return claim
 
 
 def parse_like(example: Any, text: str, name: str) -> Any:

@@ -9,14 +9,19 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import filelock
 import numpy as np
 
 from tfsergan.errors import TfserganError, UsageError
 from tfsergan.features import extraction
+from tfsergan.files import checksum
 from tfsergan.progress import Report, silent
 from tfsergan.ragged import Ragged
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds  # otherwise late: it takes seconds
 
 SOURCES = "sources.json"  # written last into a built set; what it was built from, and by which extractor
 WAIT = 0.5  # s between two tries for the lock
@@ -54,16 +59,12 @@ def contents_digest(path: Path) -> str:
     Raises:
         TfserganError: the file cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        return checksum(path)
     except OSError as error:
         raise TfserganError(
             f"{path} cannot be read ({error}): check the file and its permissions."
         ) from error
-    return digest.hexdigest()
 
 
 def folder_digest(folder: Path) -> str:
@@ -91,7 +92,7 @@ def is_current(folder: Path, digest: str) -> bool:
 
 
 def build(
-    make_builder: Callable[[], "tfds.core.DatasetBuilder"],  # noqa: F821  (imported late: it takes seconds)
+    make_builder: Callable[[], "tfds.core.DatasetBuilder"],
     folder: Path,
     digest: str,
     *,
@@ -116,7 +117,7 @@ def build(
 
 
 def read(
-    make_builder: Callable[[], "tfds.core.DatasetBuilder"],  # noqa: F821  (imported late: it takes seconds)
+    make_builder: Callable[[], "tfds.core.DatasetBuilder"],
     folder: Path,
     digest: str,
     split: str | None,
@@ -176,21 +177,30 @@ def _build(
         temporary = folder / f"{SOURCES}.new"
         temporary.write_text(json.dumps(_origin(builder, digest)), encoding="utf-8")
         temporary.replace(folder / SOURCES)
-    except (OSError, *_tf_errors()) as error:
+    except _failures(RuntimeError) as error:
+        if not _of_writing(error):
+            raise
         raise TfserganError(
-            f"Preparing {folder} failed ({error}): check the space and permissions there, or choose another "
-            "folder with --data-dir."
+            f"Preparing {folder} failed ({str(error).splitlines()[0]}): check the space and permissions there, "
+            "or choose another folder with --data-dir."
         ) from error
 
 
-def _origin(builder, digest: str) -> dict[str, str]:
+def _of_writing(error: BaseException | None) -> bool:
+    """Whether an error is one of files, or TFDS's RuntimeError around one."""
+    if error is None or isinstance(error, _failures()):
+        return error is not None
+    return _of_writing(error.__cause__ or error.__context__)
+
+
+def _origin(builder: "tfds.core.DatasetBuilder", digest: str) -> dict[str, Any]:
     """What a data set was built from; of a speech corpus, also by what."""
     features = getattr(builder.builder_config, "features", None)
     extractor = extraction.version(features) if features else None
     return {"sha256": digest} | ({"features": features, "extractor": extractor} if extractor else {})
 
 
-def _require_features(builder) -> None:
+def _require_features(builder: "tfds.core.DatasetBuilder") -> None:
     """Refuses a set of audio."""
     if "features" not in builder.info.features:
         raise UsageError(
@@ -200,14 +210,15 @@ def _require_features(builder) -> None:
         )
 
 
-def _read_split(builder, split: str, report: Report) -> Examples:
+def _read_split(builder: "tfds.core.DatasetBuilder", split: str, report: Report) -> Examples:
     """Everything in a split: TFDS's own order is shuffled by hash. Vectors come in batches, frames one by one."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread would hold up the end of the iteration
-    of_frames = None in builder.info.features["features"].shape
+    shape = builder.info.features["features"].shape
+    of_frames = None in shape
     size = 1 if of_frames else BATCH
     data = builder.as_dataset(
         split=split,
@@ -218,20 +229,52 @@ def _read_split(builder, split: str, report: Report) -> Examples:
     n = builder.info.splits[split].num_examples
     task = f"Reading {builder.info.full_name}"
     batches: list[dict] = []
+    frames: list[np.ndarray] = []
+    x = np.empty(0 if of_frames else (n, *shape), np.float32)
     for i, batch in enumerate(data.as_numpy_iterator()):
+        vectors = batch.pop("features")
+        if of_frames:
+            frames.append(vectors[0])
+        else:
+            x[i * size : i * size + len(vectors)] = vectors
         batches.append(batch)
         report(task, min((i + 1) * size, n), n)
     own = [name for name, kind in getattr(builder, "extra", {}).items() if kind is np.float32]
-    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in (*RATINGS, *own)}
-    arrays = [batch["features"] for batch in batches]
-    columns["features"] = Ragged.of([a[0] for a in arrays]) if of_frames else np.concatenate(arrays)
+    columns: dict[str, Any] = {
+        name: np.concatenate([batch[name] for batch in batches]) for name in (*RATINGS, *own)
+    }
     for name in TEXT:
         columns[name] = np.array([value.decode() for batch in batches for value in batch[name]], dtype=str)
     order = np.argsort(columns["utterance"], kind="stable")
     columns = {name: values[order] for name, values in columns.items()}
-    renamed = {"ids": columns.pop("utterance"), "x": columns.pop("features")}
-    ratings = {name: columns.pop(name) for name in own}
-    return Examples(**renamed, **columns, ratings=ratings, feature_names=builder.feature_names)
+    ids, ratings = columns.pop("utterance"), {name: columns.pop(name) for name in own}
+    if not of_frames:
+        reorder(x, order)
+    return Examples(
+        ids=ids,
+        x=Ragged.of(frames)[order] if of_frames else x,
+        **columns,
+        ratings=ratings,
+        feature_names=builder.feature_names,
+    )
+
+
+def reorder(x: np.ndarray, order: np.ndarray) -> None:
+    """Sorts the rows of an array (n, d) in place: row i becomes what row `order[i]` was."""
+    done = np.zeros(len(order), bool)
+    for first in range(len(order)):
+        if done[first]:
+            continue
+        row, kept = first, x[first].copy()
+        while order[row] != first:
+            x[row], done[row] = x[order[row]], True
+            row = order[row]
+        x[row], done[row] = kept, True
+
+
+def _failures(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What is raised when a disk is full or may not be written, and others."""
+    return *others, OSError, *_tf_errors()
 
 
 def _tf_errors() -> tuple[type[Exception], ...]:

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -94,6 +95,8 @@ def pool(
         initializer, initargs: called once in each.
         env: what their environment has more.
     """
+    # loky replaces a process whose memory has grown, as one's that has trained a model does, and warns of it.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     return ProcessPoolExecutor(
         workers,
         timeout=IDLE,

@@ -41,7 +41,7 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def __getitem__(self, rows: np.ndarray) -> "Ragged":
+    def __getitem__(self, rows: np.ndarray | slice) -> "Ragged":
         """The arrays at these numbers, in their order, or where this mask is true."""
         rows = np.arange(len(self))[rows]
         starts = self.starts

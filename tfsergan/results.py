@@ -1,16 +1,21 @@
-"""Measured results: one JSON line each, appended whole, read back strictly."""
+"""Measured results: one JSON line each, appended whole, read back strictly; and what their runs tell of themselves."""
 
+import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from tfsergan import _toml
 from tfsergan.errors import TfserganError
-from tfsergan.files import write_atomically
+from tfsergan.files import naming, write_atomically
 
 KEY = ("table", "row", "column", "fold")
 IDENTITY = ("corpora", "protocol", "schedule", "overrides", "seed", *KEY, "repeat")
+
+OF_A_RUN = ("run", "corpora", "settings", "versions")  # the tables that every `run.toml` has
 
 
 class Results:
@@ -35,14 +40,18 @@ class Results:
         """All rows, its own first."""
         return self.own + self.others
 
-    def of(self, **key) -> list[dict]:
+    def of(self, **key: object) -> list[dict]:
         """The rows that agree with the key."""
         return [row for row in self.rows if all(row[name] == value for name, value in key.items())]
 
     def append(self, rows: Sequence[dict]) -> None:
-        """Adds the rows of a finished cell and forces them to disk."""
+        """Adds the rows of a finished cell and forces them to disk.
+
+        Raises:
+            OSError: the file cannot be written; names it.
+        """
         text = "".join(line(row) for row in rows)
-        with self.path.open("a", encoding="utf-8") as file:
+        with naming(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -61,7 +70,7 @@ def complete(rows: Iterable[dict]) -> list[dict]:
     return [row for row in once.values() if lines_of[cell(row)] == row["repeats"]]
 
 
-def cell(row: dict) -> tuple[str, ...]:
+def cell(row: Mapping[str, Any]) -> tuple[str, ...]:
     """What tells a row's cell from others."""
     return tuple(str(row[name]) for name in KEY)
 
@@ -104,3 +113,46 @@ def merge(path: Path, rows: Iterable[dict]) -> None:
     there = read(path) if path.exists() else []
     kept = {json.dumps([row[name] for name in IDENTITY]): row for row in (*there, *rows)}
     write_atomically(path, "".join(line(kept[key]) for key in sorted(kept)).encode())
+
+
+def runs_under(folder: Path) -> list[Path]:
+    """The folders of all runs below a folder, itself included, in order; runs are not searched for more."""
+    found = []
+    for place, below, names in os.walk(folder):
+        if "run.toml" in names:
+            found.append(Path(place))
+            below.clear()
+        links = [Path(place, name) for name in below if Path(place, name).is_symlink()]
+        found += [path for path in links if (path / "run.toml").exists()]
+    return sorted(found)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The `run.toml` of a run's folder.
+
+    Raises:
+        TfserganError: there is none, or it is damaged or not of a run.
+    """
+    path = folder / "run.toml"
+    try:
+        entry = _toml.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TfserganError(
+            f"{folder}: no run here (no run.toml). `tfsergan reproduce PAPER --out {folder}` makes one."
+        ) from None
+    except (_toml.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise damaged(path, error) from error
+    if lacking := [name for name in OF_A_RUN if not isinstance(entry.get(name), dict)]:
+        raise damaged(path, f"no table {', '.join(f'[{name}]' for name in lacking)}")
+    if not all(isinstance(corpus, dict) for corpus in entry["corpora"].values()):
+        raise damaged(path, "a corpus that is no table")
+    return entry
+
+
+def damaged(path: Path, why: object) -> TfserganError:
+    return TfserganError(f"{path}: damaged ({why}). Take another --out, or delete the folder.")
+
+
+def digest(value: Any) -> str:
+    """Eight hex digits of a JSON value, such as a run's settings."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]

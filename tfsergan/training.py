@@ -3,6 +3,7 @@
 A stage (one model trained by one schedule) lives in a folder: `checkpoint/` while it runs,
 `weights.weights.h5` once it is finished. Data order is a pure function of seed and epoch, and a checkpoint
 holds every variable that moves, so that a stage killed anywhere ends bit for bit where an undisturbed one does.
+Runs may share their finished stages (`tfsergan.stages`).
 """
 
 import contextlib
@@ -19,13 +20,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfsergan import fingerprint
 from tfsergan.errors import TfserganError
 from tfsergan.files import write_atomically
 from tfsergan.progress import Report, silent
 from tfsergan.ragged import Ragged
+from tfsergan.rows import gather, lend
+from tfsergan.stages import CHECKPOINT, EPOCHS, WEIGHTS, Stages
 
-WEIGHTS = "weights.weights.h5"
-EPOCHS = "epochs.txt"  # of a finished stage
 OVERHEAD = 2.0  # a training step's time over that of its matrix products alone
 
 
@@ -82,8 +84,7 @@ class Unpaired(Batches):
         if min(self.sizes) == 0:
             raise TfserganError(f"no vectors to train on: sets of {self.sizes} (source, then one an emotion)")
         super().__init__(steps_an_epoch(min(self.sizes), batch_size))
-        self.source = tf.constant(source, tf.float32)
-        self.targets = tf.constant(np.concatenate(targets), tf.float32)
+        self.source, self.targets = lend(source), lend(np.concatenate(targets))
         self.offsets = np.cumsum([0, *self.sizes[1:-1]])[:, None]  # (E, 1)
         self.batch_size = batch_size
         self.seed = seed
@@ -98,7 +99,7 @@ class Unpaired(Batches):
         return tf.data.Dataset.from_tensor_slices((rows[:, 0], rows[:, 1:] + self.offsets.astype(np.int32)))
 
     def gather(self, source: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return tf.gather(self.source, source), tf.gather(self.targets, targets)
+        return gather(self.source, source), gather(self.targets, targets)
 
 
 class Labelled(Batches):
@@ -255,6 +256,7 @@ def train(
     checkpoint_epochs: int = 50,
     stop: Callable[[int, Mapping[str, float]], bool] | None = None,
     keep_best: Mapping[str, Callable[[], float]] | None = None,
+    stages: Stages | None = None,
     report: Report = silent,
 ) -> int:
     """Trains a compiled model for so many epochs in all, or finishes what an earlier call began.
@@ -270,6 +272,7 @@ def train(
         stop: given the number of finished epochs and what the last one measured, whether to end there.
         keep_best: scores of the model as it is, by a name; the weights after the epoch with the highest are kept, for
             `load_best`, the first of equals.
+        stages: where runs share their stages: one that is there is not trained again, one that is not is put there.
         report: called after each epoch.
 
     Returns: the number of epochs that the model was trained for in all.
@@ -280,11 +283,21 @@ def train(
     callbacks = [FiniteLosses(task), *([StopWhen(stop)] if stop else []), Progress(task, epochs, report)]
     callbacks += [TensorBoardLog(log_dir, model)] if log_dir else []
     callbacks += [KeepBest(model, folder, name, score) for name, score in (keep_best or {}).items()]
+    how = (model, batches, epochs, folder, callbacks, checkpoint_epochs)
     with alone(folder):
         if not finished(folder):
-            return fit(model, batches, epochs, folder, callbacks, checkpoint_epochs)
+            if stages is None:
+                return fit(*how)
+            stage = fingerprint.of_stage(model, batches, epochs, stop, keep_best, logged=log_dir is not None)
+            waiting = f"{task}: waits for a run that trains the same"
+            with stages.claimed(stage, folder, log_dir, lambda done: report(waiting, done, 1)) as reused:
+                if not reused:
+                    return fit(*how)
+            report(task, epochs, epochs)
+        elif stages:
+            stages.put_finished(folder, log_dir)
     load_weights(model, folder)
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # of a run killed just before it did this
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # of a run killed just before it did this
     return epochs_trained(folder)
 
 
@@ -315,7 +328,9 @@ def fit(
     checkpoint_epochs: int,
 ) -> int:
     """Trains a stage that is not finished from its checkpoint on; returns its epochs in all."""
-    checkpoint = Checkpoint(model, folder / "checkpoint")
+    for left in folder.glob(unfinished("*")):  # by a process that was killed as it wrote
+        left.unlink()
+    checkpoint = Checkpoint(model, folder / CHECKPOINT)
     first = checkpoint.restore()
     history = model.fit(
         batches.dataset(first, epochs),
@@ -329,7 +344,7 @@ def fit(
     trained = first + len(history.epoch)
     write_atomically(folder / EPOCHS, str(trained).encode())
     save_weights(model, folder)
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
     return trained
 
 
@@ -368,11 +383,11 @@ def write_weights(networks: keras.Model, file: Path) -> None:
     Raises:
         TfserganError: the folder can't be written.
     """
-    unfinished = file.with_name(f"unfinished.{os.getpid()}.weights.h5")
+    temporary = file.with_name(unfinished(os.getpid()))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        networks.save_weights(unfinished)
-        unfinished.replace(file)
+        networks.save_weights(temporary)
+        temporary.replace(file)
     except (OSError, RuntimeError) as error:
         raise TfserganError(
             f"{file}: can't be written ({first_line(error)}). Free disk space; the same command goes "
@@ -380,7 +395,12 @@ def write_weights(networks: keras.Model, file: Path) -> None:
         ) from error
     finally:
         with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def unfinished(process: object) -> str:
+    """Name of the file that a process writes weights to before they are whole."""
+    return f"unfinished.{process}.weights.h5"
 
 
 def load_weights(model: keras.Model, folder: Path) -> None:
@@ -434,9 +454,7 @@ class Checkpoint:
     """Everything of a model in training: weights, optimizer slots and counters, random states, the epoch."""
 
     def __init__(self, model: keras.Model, folder: Path):
-        variables = list(model.variables)
-        for optimizer in model.optimizers.values():
-            variables += optimizer.variables
+        variables = fingerprint.variables_of(model)
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.state = tf.train.Checkpoint(variables=[v.value for v in variables], epoch=self.epoch)
         self.folder = folder
@@ -483,7 +501,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         self.checkpoint = checkpoint
         self.every = every
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         # Not after the last epoch: resumed from there, a stage that a condition ended would go on.
         last = self.model.stop_training or epoch + 1 == self.params["epochs"]
         if (epoch + 1) % self.every == 0 and not last:
@@ -503,12 +521,12 @@ class KeepBest(keras.callbacks.Callback):
         self.weights, self.file = best_files(folder, name)
         self.best = -math.inf
 
-    def on_train_begin(self, logs=None) -> None:
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         if self.file.exists():
             self.best = json.loads(self.file.read_text(encoding="utf-8"))["score"]
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         score = float(self.score())
         if score > self.best:
             self.best = score
@@ -523,7 +541,7 @@ class FiniteLosses(keras.callbacks.Callback):
         super().__init__()
         self.task = task
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         bad = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
         if bad:
             raise TfserganError(
@@ -539,7 +557,7 @@ class StopWhen(keras.callbacks.Callback):
         super().__init__()
         self.condition = condition
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         if self.condition(epoch + 1, logs or {}):
             self.model.stop_training = True
 
@@ -552,23 +570,23 @@ class Progress(keras.callbacks.Callback):
         self.task, self.epochs, self.report = task, epochs, report
         self.last = 0.0
 
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         if not self.last:
             self.last = time.monotonic()
             self.report(self.task, epoch, self.epochs)
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         if time.monotonic() - self.last > 0.1 or epoch + 1 == self.epochs:
             self.last = time.monotonic()
             self.report(self.task, epoch + 1, self.epochs)
 
-    def on_train_end(self, logs=None) -> None:
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         if self.model.stop_training:
             self.report(self.task, self.epochs, self.epochs)
 
 
 class TensorBoardLog(keras.callbacks.Callback):
-    """Losses, discriminator outputs and learning rates of each epoch.
+    """Losses, discriminator outputs and learning rates of each epoch, in groups whose names sort in that order.
 
     A resumed run repeats the points since its checkpoint with the same values.
     """
@@ -577,18 +595,18 @@ class TensorBoardLog(keras.callbacks.Callback):
         super().__init__()
         self.log_dir, self.optimizers = log_dir, model.optimizers
 
-    def on_train_begin(self, logs=None) -> None:
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self.writer = tf.summary.create_file_writer(str(self.log_dir))
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         with self.writer.as_default(step=epoch + 1):
             for name, value in (logs or {}).items():
                 group = "outputs" if name.startswith("D_") else "losses"
                 tf.summary.scalar(f"{group}/{name}", value)
             for role, optimizer in self.optimizers.items():
-                tf.summary.scalar(f"learning_rate/{role}", optimizer.learning_rate)
+                tf.summary.scalar(f"schedule/learning_rate_{role}", optimizer.learning_rate)
 
-    def on_train_end(self, logs=None) -> None:
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         self.writer.close()
 
 
@@ -605,13 +623,6 @@ def curves(log_dir: Path) -> dict[str, np.ndarray]:
         by_epoch = {event.step: tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)}
         found[tag] = np.array([by_epoch[epoch] for epoch in sorted(by_epoch)])
     return found
-
-
-def log_scalars(log_dir: Path, values: dict[str, float], step: int = 0) -> None:
-    """Writes a few scalars that belong to no training stage, such as the UAR of a finished cell."""
-    with tf.summary.create_file_writer(str(log_dir)).as_default(step=step):
-        for name, value in values.items():
-            tf.summary.scalar(name, value)
 
 
 def first_line(error: BaseException) -> str:

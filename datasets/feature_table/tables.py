@@ -22,9 +22,16 @@ from tfsergan.features.functionals import FEATURE_SETS
 
 SUFFIXES = (".parquet", ".csv", ".arff")
 
+PROVENANCE = (
+    "made_by", "made_by_weights", "made_by_paper", "made_by_setting", "made_by_fold", "made_by_seed",
+    "made_by_version", "sample_seed", "source_utterance", "source_emotion", "target_emotion",
+)  # fmt: skip
+"""Columns that tell how a synthetic row came about; `tfsergan synthesize` writes them."""
+
 METADATA = (
     "utterance", "speaker", "session", "gender", "emotion", "part", "improvised", "valence", "activation",
     "dominance", "text", "start", "end", "id_certain", "file", "name", "frameTime", "frameIndex", "class",
+    *PROVENANCE,
 )  # fmt: skip
 """Columns that describe an utterance; every other column is a feature."""
 
@@ -213,8 +220,9 @@ def _expected_names(path: Path, found: tuple[str, ...]) -> tuple[str, ...]:
         if len(found) != size:
             raise fault(path, f"{path.stem} has {size} features, the table {len(found)}", remedy)
         return found
-    missing = [name for name in known if name not in set(found)]
-    extra = [name for name in found if name not in set(known)]
+    of_set, in_table = set(known), set(found)
+    missing = [name for name in known if name not in in_table]
+    extra = [name for name in found if name not in of_set]
     problems = [
         f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
         for names, what in (

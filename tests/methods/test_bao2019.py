@@ -361,3 +361,21 @@ def test_frozen_numbers(data):
     )
     vectors = gan.transfer(np.asarray(data[0]))
     np.testing.assert_allclose(vectors[:, 0, 0], [-0.3779319, 0.0986510, -0.3960587], rtol=1e-3)
+
+
+def test_bfloat16_products_keep_float32_weights_and_come_near_float32s_losses(data):
+    logs = {}
+    for precision in ("float32", "mixed_bfloat16"):
+        gan = make_gan(PLAIN | {"precision": precision}, lambda_cls=2.0)
+        logs[precision] = {name: float(value) for name, value in gan.train_step(data).items()}
+        assert {weight.dtype for weight in weights_of(*gan.networks)} == {np.dtype(np.float32)}
+        assert gan.transfer(np.asarray(data[0])).dtype == np.float32
+    assert logs["mixed_bfloat16"] == pytest.approx(logs["float32"], rel=0.05)
+    assert logs["mixed_bfloat16"] != logs["float32"]
+
+
+def test_transfer_writes_into_an_array_of_ones_own(data):
+    gan, source = make_gan(SETTINGS), np.asarray(data[0])
+    out = np.zeros((E, B, D), np.float32)
+    assert gan.transfer(source, batch_size=3, out=out) is out
+    np.testing.assert_array_equal(out, gan.transfer(source, batch_size=3))

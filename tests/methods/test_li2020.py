@@ -267,7 +267,7 @@ def fitted(folder, model="Proposed MEnAN", report=lambda *_: None):
     return made
 
 
-@pytest.mark.parametrize("model", ["Proposed MEnAN", "DAT model"])
+@pytest.mark.parametrize("model", ["Proposed MEnAN", pytest.param("DAT model", marks=pytest.mark.slow)])
 def test_an_interrupted_training_ends_bit_for_bit_as_an_undisturbed_one(tmp_path, model, monkeypatch):
     whole = fitted(tmp_path / "whole", model)
     best = training.load_best(made := make(model), tmp_path / "whole", "a")

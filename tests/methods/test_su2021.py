@@ -197,7 +197,7 @@ def test_each_update_moves_its_own_networks_alone(data):
         with tape.stop_recording():
             gan.update_discriminators(data[0], data[2], made)
         assert same(generators, weights_of(*G))
-        assert moved(judges, weights_of(*discs)[: len(judges)]) or not same(judges, weights_of(*discs))
+        assert moved(judges, weights_of(*discs))
         judges = weights_of(*discs)
         loss, _ = gan.generator_loss(*data, made)
     gan.step(gan.optimizer_G, tape, loss, [v for g in G for v in g.trainable_variables])

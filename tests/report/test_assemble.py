@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfsergan import metrics, papers
-from tfsergan.report import assemble, reruns, tables
+from tfsergan.report import assemble, board, reruns, tables
 from tfsergan.report.tables import Score
 
 RIGHT, WRONG = [[4, 0], [0, 4]], [[0, 4], [4, 0]]
@@ -247,6 +247,14 @@ def test_summary_averages_distances_over_folds(paper):
     assert pairs["Protocol"].startswith("strict: ")
 
 
+def test_a_run_of_a_schedule_and_protocol_of_another_version_has_a_summary(paper):
+    run = run_of(schedule="tiny", protocol="loose")
+    del run["hardware"]
+    pairs = dict(assemble.summary(paper, [], run))
+    assert pairs["Schedule"] == f"tiny: {assemble.UNKNOWN}"
+    assert pairs["Protocol"] == f"loose: {assemble.UNKNOWN}"
+
+
 # ---- cells that are measured under other names --------------------------------------------------------------------
 
 
@@ -379,14 +387,39 @@ def test_write_report_of_a_whole_run(tmp_path, finished_run):
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert names == {
         *(f"tables/table{number}.{suffix}" for number in (1, 2, 3) for suffix in ("md", "csv", "json")),
-        *("figures/figure3.png", "report.html"),
+        *("figures/figure3.png", "report.html", f"tensorboard/figures/{board.EVENTS}"),
+        *(
+            f"tensorboard/results/table {table.number}, {row}/{board.EVENTS}"
+            for table in made
+            for row in table.rows
+            if not row.startswith("Sahu")
+        ),
     }
+    assert (finished_run.folder / "tensorboard" / "figures" / "figure 2.vectors.tsv").exists()
     for table in made:
         text = (tmp_path / "tables" / f"table{table.number}.json").read_text(encoding="utf-8")
         assert tables.from_json(text) == table
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for text in ("bao2019", "59.48", "lambda_cls", "generator_units", "assumed", "scan", "lab (72, is10)"):
         assert text in page
+
+
+def test_confusions_stand_in_the_order_of_their_table(paper):
+    """A shared cell first; with a single row of the paper's own, panels are named by their columns."""
+    places = [(row, column) for row in ("lambda_cls=2", "lambda_cls=0") for column in ("Real+Syn.", "Syn.")]
+    rows = [r for place in [*places, ("", "Real")] for r in cell(*place, "s1", {"f": HALF}, {"f": RIGHT})]
+    shares = assemble.shares_of(paper.table(2), rows)
+    assert list(shares) == [
+        *("Real", "Syn. lambda_cls=0", "Real+Syn. lambda_cls=0"),
+        *("Syn. lambda_cls=2", "Real+Syn. lambda_cls=2"),
+    ]
+    np.testing.assert_allclose(shares["Real"], [[7 / 8, 1 / 8], [3 / 8, 5 / 8]])
+    rows = [
+        r
+        for column in ("Syn.", "Real+Syn.", "Real")
+        for r in cell("Mixup GAN", column, "s1", {"f": RIGHT}, table=1)
+    ]
+    assert list(assemble.shares_of(papers.load("latif2020").table(1), rows)) == ["Real", "Syn.", "Real+Syn."]
 
 
 def test_the_report_shows_the_runs_own_settings(paper):

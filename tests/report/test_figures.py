@@ -160,6 +160,15 @@ def test_embedding_draws_each_class_light_and_dark_in_each_space():
     assert len(figure.legends[0].get_texts()) == 2 * len(CLASSES)
 
 
+def test_an_embedding_of_other_kinds_says_so():
+    points, classes, synthetic, _ = embedded()
+    axes = figures.embedding(points, classes, synthetic, CLASSES, "", ("code", "prior")).axes[0]
+    assert [part.get_label() for part in axes.collections[:2]] == [
+        f"{CLASSES[0]}, code",
+        f"{CLASSES[0]}, prior",
+    ]
+
+
 def test_a_class_may_lack_synthetic_points(tmp_path):
     points = {"latent": np.zeros((2, 2))}
     figure = figures.embedding(points, np.array([0, 1]), np.array([False, True]), CLASSES, "")
@@ -192,3 +201,17 @@ def test_labelled_points_colour_the_same_points_by_each_label():
 def test_labelled_points_refuses_other_sizes():
     with pytest.raises(ValueError, match="of one n"):
         figures.labelled_points({"a": np.zeros((3, 2))}, {"emotion": (np.zeros(2, int), CLASSES)}, "")
+
+
+def test_every_value_is_a_dot_and_every_row_has_its_mean():
+    panels = {"coverage": {"GAN": [0.1, 0.3], "AAE": [0.9]}, "output": {"GAN": [0.5]}}
+    figure = figures.spread(panels, "Title")
+    coverage, output = figure.axes
+    assert [label.get_text() for label in coverage.get_yticklabels()] == ["GAN", "AAE"]
+    assert coverage.get_ylim()[0] > coverage.get_ylim()[1]  # the first row above
+    dots, mean = coverage.collections[:2]
+    np.testing.assert_array_equal(dots.get_offsets(), [[0.1, 0], [0.3, 0]])
+    np.testing.assert_allclose(mean.get_segments()[0][:, 0], 0.2)
+    assert len(output.collections) == 2  # a row that is not there is left out
+    with pytest.raises(ValueError, match="at least one value"):
+        figures.spread({"coverage": {}}, "")

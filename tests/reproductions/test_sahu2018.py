@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from tfsergan import export, papers, training
-from tfsergan.errors import CorpusNotFound, UsageError
+from tfsergan.errors import CorpusNotFound, TfserganError, UsageError
 from tfsergan.evaluation import read_run
 from tfsergan.report import assemble, reruns
 from tfsergan.reproductions import sahu2018
+from tfsergan.synthesis import read_card
 from tfsergan.training import WEIGHTS
 
 STAGES = ("conditional-0", "conditional-1", "vanilla-0", "vanilla-1", "codes-0", "codes-1")
@@ -44,7 +45,8 @@ def test_the_report_fills_every_cell_and_draws_the_figure(finished_sahu2018, tmp
     assert first["conditional GAN", "Real"].ours == first["vanilla GAN", "Real"].ours
     assert first["conditional GAN", "Syn."].reported.mean == 34.09
     assert first["vanilla GAN", "Syn."].reported is None
-    assert (tmp_path / "figures" / "figure1.png").stat().st_size > 5000
+    for number in (1, 2):
+        assert (tmp_path / "figures" / f"figure{number}.png").stat().st_size > 5000
 
 
 def test_a_run_of_bao2019_beside_it_quotes_it(finished_sahu2018, monkeypatch, tiny_run):
@@ -69,10 +71,37 @@ def test_nothing_is_left_to_do_after_a_run(finished_sahu2018, tmp_path, tiny_run
     assert sahu2018.work(fresh, tables) > max(alone)
 
 
-def test_poisoned_test_utterances_change_no_weight(
-    tmp_path, finished_sahu2018, tiny_run, alter, measure_tables, weights_in
-):
-    """Strict: garbage in the test fold, permuted labels of it."""
+@pytest.fixture
+def svms_of(finished_sahu2018, tiny_run, measure_tables, classifiers):
+    """`svms_of(folder, corpora, tables)`: a run and its SVMs; without corpora on the finished run's, with its models."""
+
+    def measured(folder, corpora, tables):
+        if corpora is None:
+            corpora = finished_sahu2018.corpora
+            shutil.copytree(finished_sahu2018.folder / "models", folder / "models")
+        classifiers.svms.clear()
+        run = measure_tables(tiny_run(folder, corpora, paper="sahu2018"), tables)
+        return run, list(classifiers.svms)
+
+    return measured
+
+
+def assert_same_svms(some, others):
+    """Trained on the same, to the same."""
+    assert len(some) == len(others) == 1 + 2 * 7
+    for one, other in zip(some, others, strict=True):
+        for name in ("x", "y"):
+            np.testing.assert_array_equal(one[name], other[name])
+        for weight, same in zip(one["weights"], other["weights"], strict=True):
+            np.testing.assert_array_equal(weight, same)
+
+
+def metrics_of(run, *tables: int) -> list[dict]:
+    return [row["metrics"] for row in run.results.rows if row["table"] in tables]
+
+
+def test_a_poisoned_test_fold_changes_scores_alone(tmp_path, finished_sahu2018, alter, svms_of, weights_in):
+    """Strict: garbage in the test fold, permuted labels of it; every autoencoder, GAN and SVM is the same."""
     corpora = dict(finished_sahu2018.corpora)
     rng, labelled = np.random.default_rng(9), corpora["labelled"]
     test = np.flatnonzero(labelled.session == "session1")
@@ -80,7 +109,7 @@ def test_poisoned_test_utterances_change_no_weight(
     x[test] = 1e6 * rng.normal(size=x[test].shape)
     emotion[test] = rng.permutation(emotion[test])
     corpora["labelled"] = alter(labelled, x=x, emotion=emotion)
-    run = measure_tables(tiny_run(tmp_path, corpora, paper="sahu2018"), (1,))
+    run, svms = svms_of(tmp_path / "poisoned", corpora, (1, 3, 4))
     for stage in STAGES:
         for part in (f"{stage}/{WEIGHTS}", f"{stage}/autoencoder/{WEIGHTS}"):
             here, there = (r.folder / "models" / "session1" / part for r in (run, finished_sahu2018))
@@ -88,22 +117,23 @@ def test_poisoned_test_utterances_change_no_weight(
     name = f"session1/{export.DECODER_MAP}"
     maps = [(r.folder / "models" / name).read_bytes() for r in (run, finished_sahu2018)]
     assert maps[0] == maps[1]
+    assert_same_svms(svms, svms_of(tmp_path / "clean", None, (1,))[1])
+    assert metrics_of(run, 3, 4) == metrics_of(finished_sahu2018, 3, 4)
+    assert metrics_of(run, 1) != metrics_of(finished_sahu2018, 1)
 
 
 def test_a_poisoned_cross_corpus_changes_scores_alone(
-    tmp_path, finished_sahu2018, tiny_run, alter, measure_tables, weights_in
+    tmp_path, finished_sahu2018, alter, svms_of, weights_in
 ):
     corpora, rng = dict(finished_sahu2018.corpora), np.random.default_rng(9)
     cross = corpora["cross"]
     dirty = alter(cross, x=1e3 * rng.normal(size=cross.x.shape), emotion=rng.permutation(cross.emotion))
-    run = measure_tables(tiny_run(tmp_path, corpora | {"cross": dirty}, paper="sahu2018"), (2,))
+    run, svms = svms_of(tmp_path / "poisoned", corpora | {"cross": dirty}, (2,))
     for stage in STAGES:
         here, there = (r.folder / "models" / "all" / stage / WEIGHTS for r in (run, finished_sahu2018))
         assert weights_in(here) == weights_in(there), stage
-    scores = [
-        [row["metrics"] for row in r.results.rows if row["table"] == 2] for r in (run, finished_sahu2018)
-    ]
-    assert scores[0] != scores[1]
+    assert_same_svms(svms, svms_of(tmp_path / "clean", None, (2,))[1])
+    assert metrics_of(run, 2) != metrics_of(finished_sahu2018, 2)
 
 
 def test_test_statistics_of_the_cross_corpus_stay_out_under_strict(finished_sahu2018, tiny_run, tmp_path):
@@ -156,6 +186,18 @@ sample = tf.saved_model.load(sys.argv[1]).signatures["sample"]
 made = sample(emotion=tf.constant("sad"), n=tf.constant(3), seed=tf.constant(0))["features"].numpy()
 np.save(sys.argv[2], made)
 """
+
+
+def test_a_run_without_conditional_gans_exports_its_vanilla_one(finished_sahu2018, tmp_path):
+    run = finished_sahu2018
+    shutil.copytree(run.folder / "models" / "session1", tmp_path / "run" / "models" / "session1")
+    for stage in (tmp_path / "run" / "models" / "session1").glob("conditional-*"):
+        shutil.rmtree(stage)
+    entry = read_run(run.folder)
+    folder = sahu2018.export_generators(tmp_path / "run", entry, tmp_path / "first", None, None)
+    assert read_card(folder)["setting"] == "vanilla-0"
+    with pytest.raises(TfserganError, match="no finished generators here"):
+        sahu2018.export_generators(tmp_path / "none", entry, tmp_path / "second", None, None)
 
 
 def test_an_exported_gan_samples_raw_features_in_a_fresh_process(finished_sahu2018, tmp_path):

@@ -313,6 +313,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_twice_ends_with_the_same_results(
     tmp_path, finished_yi2019, tiny_run, measure_tables, weights_in, monkeypatch
 ):

@@ -33,7 +33,7 @@ class FeatureCache:
     def path(self, recording: Recording) -> Path:
         """Where a recording's features are, or will be."""
         digest = hashlib.sha256(f"{self.features}\0{self.version}\0{recording.sample_rate}\0".encode())
-        digest.update(np.ascontiguousarray(recording.samples, "<f4"))
+        digest.update(np.ascontiguousarray(recording.samples, "<f4").data)
         name = digest.hexdigest()
         return self.folder / self.features / name[:2] / f"{name[2:]}.npy"
 
@@ -54,7 +54,7 @@ class FeatureCache:
         Raises:
             OSError: the folder cannot be written.
         """
-        content = io.BytesIO()
-        np.save(content, array, allow_pickle=False)
-        content = content.getvalue()
+        file = io.BytesIO()
+        np.save(file, array, allow_pickle=False)
+        content = file.getvalue()
         write_atomically(path, content + hashlib.sha256(content).digest())

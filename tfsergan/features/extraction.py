@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def extract(
     jobs: int | None = None,
     report: Report = silent,
     describe: Callable[[Item], str] = str,
-    read: Callable[[Item], Recording] = read_signal,
+    read: Callable[[Any], Recording] = read_signal,
     task: str | None = None,
 ) -> Iterator[np.ndarray]:
     """The features of each item at 16 kHz, in order; memory does not grow with their number.
@@ -144,7 +144,7 @@ class Analysis(Generic[Item]):
         if not self.cache:
             return self.analyse(recording)
         path = self.cache.path(recording)
-        result = self.cache.read(path)
+        result: np.ndarray | str | None = self.cache.read(path)
         if result is None:
             result = self.analyse(recording)
             if not isinstance(result, str):

@@ -8,6 +8,7 @@ frequency, pitch from 50 to 400 Hz. There is no dither, so that the same samples
 import functools
 import importlib.metadata
 import importlib.util
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def _pitch(samples: np.ndarray, frames: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _fbank_options():
+def _fbank_options() -> Any:
     import kaldi_native_fbank as kaldi
 
     return kaldi.FbankOptions(
@@ -93,7 +94,7 @@ def _fbank_options():
 
 
 @functools.cache
-def _pitch_options():
+def _pitch_options() -> tuple[Any, Any]:
     import kaldi_native_fbank as kaldi
 
     extraction = kaldi.PitchExtractionOptions(

@@ -16,6 +16,7 @@ from keras import ops
 from tfsergan import losses
 from tfsergan.methods.adversarial import Adversarial, variables_of
 from tfsergan.networks import mlp, multiply_adds, parallel_mlp
+from tfsergan.optimizers import FusedAdam, step_decay
 
 
 class CyclePair(Adversarial):
@@ -75,10 +76,22 @@ class CyclePair(Adversarial):
         self.step(self.optimizer_G, tape, loss, self.generator_variables)
         return self.track(cycle_loss=cycle_loss)
 
-    def transfer(self, source: np.ndarray, batch_size: int = 512) -> np.ndarray:
-        """Source vectors (n, D), scaled as in training, to synthetic vectors (E, n, D): G_i(s) without dropout."""
-        parts = [ops.convert_to_tensor(source[i : i + batch_size]) for i in range(0, len(source), batch_size)]
-        return np.concatenate([self.gen_G(self.every_emotion(s), training=False) for s in parts], axis=1)
+    def transfer(
+        self, source: np.ndarray, batch_size: int = 512, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Synthetic vectors (E, n, D): G_i(s) without dropout.
+
+        Args:
+            source: (n, D), scaled as in training.
+            batch_size: vectors at a time.
+            out: an array (E, n, D) float32 to write them into; a new one by default.
+        """
+        if out is None:
+            out = np.empty((self.emotions, *source.shape), np.float32)
+        for i in range(0, len(source), batch_size):
+            s = ops.convert_to_tensor(source[i : i + batch_size])
+            out[:, i : i + batch_size] = self.gen_G(self.every_emotion(s), training=False)
+        return out
 
 
 class EmotionCycleGAN(CyclePair):
@@ -94,8 +107,8 @@ class EmotionCycleGAN(CyclePair):
     def __init__(
         self, gen_G, gen_F, disc_T: keras.Model, disc_S: keras.Model, classifier_C: keras.Model, **kwargs
     ):
-        tracked = ("discriminator_loss", "adversarial_loss", "cycle_loss", "classification_loss")
-        tracked += ("D_T_real", "D_T_fake", "D_S_real", "D_S_fake")
+        measured = ("discriminator_loss", "adversarial_loss", "cycle_loss", "classification_loss")
+        tracked = (*measured, "D_T_real", "D_T_fake", "D_S_real", "D_S_fake")
         super().__init__(gen_G, gen_F, tracked, **kwargs)
         self.disc_T = disc_T
         self.disc_S = disc_S
@@ -217,8 +230,15 @@ class EmotionCycleGAN(CyclePair):
 def generators(
     s: Mapping[str, Any], features: int, emotions: int, seed: int
 ) -> tuple[keras.Model, keras.Model]:
-    """G and F of every emotion: feed-forward, three hidden layers (sec. 4.1)."""
-    shared = {"dropout": s["dropout"], "leaky_relu_slope": s["leaky_relu_slope"]}
+    """G and F of every emotion: feed-forward, three hidden layers (sec. 4.1).
+
+    Args:
+        s: `generator_units`, `dropout`, `leaky_relu_slope`, and perhaps `precision`, float32 by default.
+        features: D.
+        emotions: E.
+        seed: of the initial weights and of dropout.
+    """
+    shared = options(s)
     seeds = np.random.SeedSequence(seed).generate_state(2 * emotions).reshape(2, emotions)
     gen_G = parallel_mlp(features, s["generator_units"], features, seeds=seeds[0], name="gen_G", **shared)
     return gen_G, parallel_mlp(
@@ -227,9 +247,14 @@ def generators(
 
 
 def emotion_cycle_gan(s: Mapping[str, Any], features: int, emotions: int, seed: int) -> EmotionCycleGAN:
-    """The networks of figure 1 (sec. 4.1)."""
+    """The networks of figure 1 (sec. 4.1).
+
+    Args:
+        s: as of `generators`, and `discriminator_units`, `domain_classifier_units`, `domain_classifier_dropout`.
+        features, emotions, seed: as of `generators`.
+    """
     seeds = np.random.SeedSequence([seed, 1]).generate_state(2 * emotions + 1)
-    shared = {"dropout": s["dropout"], "leaky_relu_slope": s["leaky_relu_slope"]}
+    shared = options(s)
     disc_T, disc_S = (
         parallel_mlp(features, s["discriminator_units"], 1, seeds=part, name=name, **shared)
         for name, part in (("disc_T", seeds[:emotions]), ("disc_S", seeds[emotions:-1]))
@@ -239,6 +264,26 @@ def emotion_cycle_gan(s: Mapping[str, Any], features: int, emotions: int, seed: 
         features, s["domain_classifier_units"], emotions, seed=seeds[-1], name="classifier_C", **shared
     )
     return EmotionCycleGAN(*generators(s, features, emotions, seed), disc_T, disc_S, classifier_C)
+
+
+def options(s: Mapping[str, Any]) -> dict[str, Any]:
+    """What all networks share but C's dropout."""
+    precision = s.get("precision", "float32")  # runs recorded before there was a choice lack it
+    return {"dropout": s["dropout"], "leaky_relu_slope": s["leaky_relu_slope"], "precision": precision}
+
+
+def compile_as_printed(
+    gan: EmotionCycleGAN, s: Mapping[str, Any], lambda_cls: float, decay_every: int
+) -> None:
+    """Compiles with Adam for both sides, their rates falling every so many iterations (sec. 4.1)."""
+    gan.compile(
+        FusedAdam(step_decay(s["learning_rate"], s["decay"], decay_every * s["generator_updates"])),
+        FusedAdam(step_decay(s["learning_rate"], s["decay"], decay_every)),
+        lambda_cyc=s["lambda_cyc"],
+        lambda_cls=lambda_cls,
+        generator_updates=s["generator_updates"],
+        real_label=s["real_label"],
+    )
 
 
 def multiply_adds_an_iteration(s: Mapping[str, Any], features: int, emotions: int) -> tuple[float, float]:

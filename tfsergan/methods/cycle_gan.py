@@ -175,7 +175,8 @@ class CycleGAN(Translators):
     def update_discriminators(self, s, t, made: Mapping) -> dict:
         """One step up equation 2 for D_S and D_T, with the gradient penalty; their loss (R,) and outputs."""
         with tf.GradientTape() as tape:
-            d_loss, penalty, outputs = 0.0, 0.0, {}
+            d_loss, penalty = 0.0, 0.0
+            outputs: dict[str, Any] = {}
             for name, disc, real, fake in (
                 ("D_S", self.disc_S, s, made["fake_s"]),
                 ("D_T", self.disc_T, t, made["fake_t"]),
@@ -254,10 +255,10 @@ def generators(
     """
     shared = {"leaky_relu_slope": s["leaky_relu_slope"], "precision": s["precision"]}
     shared |= {"batch_norm": s["generator_batch_norm"], "batch_norm_momentum": s["batch_norm_momentum"]}
-    seeds = split_seeds(seeds, 2)
+    of_ST, of_TS = split_seeds(seeds, 2)
     return tuple(
         parallel_mlp(features + more, s["generator_units"], features, seeds=part, name=name, **shared)
-        for name, more, part in (("gen_ST", 0, seeds[0]), ("gen_TS", condition, seeds[1]))
+        for name, more, part in (("gen_ST", 0, of_ST), ("gen_TS", condition, of_TS))
     )
 
 

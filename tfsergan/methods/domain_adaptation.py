@@ -15,7 +15,7 @@ from keras import ops
 from tfsergan import losses
 from tfsergan.methods.adversarial import Adversarial, variables_of
 from tfsergan.methods.cycle_gan import CycleGAN, apply, in_parts, split_seeds
-from tfsergan.networks import GradientReversal, multiply_adds, parallel_mlp
+from tfsergan.networks import GradientReversal, averages_at_rest, multiply_adds, parallel_mlp
 
 
 class EmotionClassifier(Adversarial):
@@ -185,8 +185,12 @@ class CycleEmotionGAN(AdaptedClassifier):
     """CycleEmotionGAN (Zhao et al. 2019): one classifier, which moves with the GAN, also measures semantics."""
 
     def emotion_losses(self, s, y, t, made: Mapping) -> dict:
-        """Emotional semantic consistency: the symmetrised divergence between F(S) and F(G_{S->T}(S))."""
-        before, after = (self.classifier(x, training=False) for x in (s, made["fake_t"]))
+        """Emotional semantic consistency: the symmetrised divergence between F(S) and F(G_{S->T}(S)).
+
+        F is in training, and its moving averages are those of G_{S->T}(S): each batch is normalised by itself.
+        """
+        with averages_at_rest(self.classifier):
+            before, after = (self.classifier(x, training=True) for x in (s, made["fake_t"]))
         return {"semantic_loss": losses.divergence(before, after)}
 
 
@@ -218,11 +222,11 @@ def dann(s: Mapping[str, Any], features: int, emotions: int, seeds: Sequence[int
     """
     *hidden, latent = s["encoder_units"]
     shared = {"hidden": "relu", "precision": s["precision"]}
-    seeds = split_seeds(seeds, 3)
+    own = split_seeds(seeds, 3)
     return DANN(
-        parallel_mlp(features, hidden, latent, seeds=seeds[0], final="relu", name="encoder", **shared),
-        parallel_mlp(latent, s["units"], emotions, seeds=seeds[1], name="classifier", **shared),
-        parallel_mlp(latent, s["units"], 1, seeds=seeds[2], name="domain", **shared),
+        parallel_mlp(features, hidden, latent, seeds=own[0], final="relu", name="encoder", **shared),
+        parallel_mlp(latent, s["units"], emotions, seeds=own[1], name="classifier", **shared),
+        parallel_mlp(latent, s["units"], 1, seeds=own[2], name="domain", **shared),
     )
 
 

@@ -151,7 +151,7 @@ class MixupGAN(Autoencoder):
 
     def update_discriminator(self, x_in, unmixed) -> dict:
         """One step of D up equation 4, for unmixed vectors alone: -log D(x) - log(1 - D(G(E(x))))."""
-        weights = ops.cast(unmixed, "float32")[:, None]
+        weights = ops.cast(unmixed, x_in.dtype)[:, None]
         fake = self.reconstructed(x_in)
         with tf.GradientTape() as tape:
             logits = {"D_real": self.discriminator_D(x_in, training=True)}
@@ -203,7 +203,8 @@ def mixup_gan(s: Mapping[str, Any], features: int, latent: int, seed: int) -> Mi
     own = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
     shared = {name: s[name] for name in ("leaky_relu_slope", "precision")}
     discriminator_D = mlp(features, s["discriminator_units"], 1, seed=own, name="discriminator_D", **shared)
-    return MixupGAN(*autoencoder(s, features, latent, seed).networks, discriminator_D)
+    encoder_E, generator_G = autoencoder(s, features, latent, seed).networks
+    return MixupGAN(encoder_E, generator_G, discriminator_D)
 
 
 def multiply_adds_a_vector(s: Mapping[str, Any], features: int, latent: int) -> tuple[float, float]:

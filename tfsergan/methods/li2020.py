@@ -150,7 +150,8 @@ class MEnAN(WithSpeakers):
     """The proposed network: SC by itself, then ENC and EC towards the greatest entropy of SC's output (sec. 3.3)."""
 
     def __init__(self, *networks: keras.Model, **kwargs):
-        super().__init__(*networks, tracked=("speaker_entropy",), **kwargs)
+        ENC, EC, SC = networks
+        super().__init__(ENC, EC, SC, tracked=("speaker_entropy",), **kwargs)
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
@@ -228,7 +229,7 @@ def build(
     convolutions = {name: s[name] for name in ("filters", "kernels", "strides")}
     units = s["recurrent_units"]
     ENC = frame_encoder(length, channels, **convolutions, units=units, seed=seeds[0], name="ENC")
-    head = {"hidden": "prelu"}
+    head: dict[str, Any] = {"hidden": "prelu"}
     EC = mlp(3 * units, s["classifier_units"], emotions, seed=seeds[1], name="EC", **head)
     if MODELS[model] is EmotionOnly:
         return EmotionOnly(ENC, EC)

@@ -1,4 +1,4 @@
-"""Conditional cycle emotion GAN, CCEmoGAN (Su & Lee, ICASSP 2021).
+"""Conditional cycle emotion GAN, CCEmoGAN (Su & Lee, SLT 2021).
 
 Two generators carry vectors between a labelled source corpus S and an unlabelled target corpus T; G_{T->S} is told
 an emotion Z, and a classifier F_s of the source holds it to that emotion. Equations 1-4 and the update of equation 8

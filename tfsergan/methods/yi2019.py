@@ -6,6 +6,7 @@ letters: x a feature vector, y its emotion, z Gaussian noise, h = E(x) a latent 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -171,6 +172,24 @@ class ADAN(Adversarial):
     def synthesize(self, y: np.ndarray, seed: int) -> np.ndarray:
         """Synthetic feature vectors R(G(z, y)) (n, D) of emotions y (n,): the dotted line of figure 1."""
         return np.asarray(self.decoder_R(self.latent_of(y, seed), training=False))
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """A rule that ends the training: the discriminator tells real from synthetic no more (the authors' code).
+
+    Args:
+        after: epochs, at least.
+        within: its mean outputs on real and on synthetic vectors are both 0.5 plus or minus this.
+    """
+
+    after: int
+    within: float
+
+    def __call__(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        # Both: one that tells all of them apart has a mean of one half, too.
+        farthest = max(abs(logs[name] - 0.5) for name in ("D_real", "D_fake"))
+        return epoch >= self.after and farthest <= self.within
 
 
 def adan(s: Mapping[str, Any], features: int, emotions: int, seed: int) -> ADAN:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from tfsergan import metrics
-from tfsergan.papers import Paper, TableSpec, load
-from tfsergan.report import figures, page, reruns
+from tfsergan.papers import Paper, TableSpec, Value, load
+from tfsergan.report import board, figures, page, reruns
+from tfsergan.report.pooling import Cells, by_cell, by_repeat
 from tfsergan.report.tables import MINUS, Cell, Measured, Score, Table, signed, write
 
-Cells = Mapping[tuple[int, str, str], Sequence[Mapping[str, Any]]]
-"""Results by table, row and column."""
-
+UNKNOWN = "this version of tfsergan no longer knows it"
 CONVERGED = 0.5  # of the source's distance: beyond it, synthetic vectors have not reached the target
 
 
@@ -30,9 +29,7 @@ def tables_of(
         run: its `run.toml`.
         folder: of the run; runs of quoted papers are looked for beside it.
     """
-    cells = defaultdict(list)
-    for row in rows:
-        cells[row["table"], row["row"], row["column"]].append(row)
+    cells = by_cell(rows)
     return [table_of(paper, spec, cells, run, folder) for spec in paper.tables]
 
 
@@ -58,7 +55,7 @@ def table_of(
             several = spec.fold_averages and not place.minus and "confusion" in (found or [{}])[0]
             if several and len({result["fold"] for result in found}) > 1:
                 mean = np.mean([result["metrics"][place.metric] for result in found]) * spec.scale
-                averages[f"{column} {place.row}".strip()] = f"{mean:.{spec.decimals}f}"
+                averages[f"{column} {row if place.row else ''}".strip()] = f"{mean:.{spec.decimals}f}"
     return Table(
         number=spec.number,
         title=spec.title,
@@ -77,6 +74,14 @@ def table_of(
             *how(paper, run),
         ),
         **({"counted": "features", "resampled": "features"} if spec.metric == "distance" else {}),
+    )
+
+
+def reported(spec: TableSpec) -> Table:
+    """What the paper prints in a table, and nothing beside it."""
+    return Table(
+        **{name: getattr(spec, name) for name in ("number", "title", "unit", "decimals", "rows", "columns")},
+        cells={place: Cell(Score(*score)) for place, score in spec.reported.items()},
     )
 
 
@@ -139,7 +144,7 @@ def measured(
         n=sum(row["n"] for row in rows if row["repeat"] == 0),
         repeats=repeats,
         folds=len(folds),
-        interval=tuple(bound * scale for bound in interval) if interval else None,
+        interval=(interval[0] * scale, interval[1] * scale) if interval else None,
     )
 
 
@@ -155,7 +160,7 @@ def difference(
         measured(rows, metric, scale),
         mean=float((one - two).mean()),
         std=float((one - two).std(ddof=1)) if repeats > 1 else None,
-        interval=tuple(bound * scale for bound in found.interval) if found else None,
+        interval=(found.interval[0] * scale, found.interval[1] * scale) if found else None,
     )
 
 
@@ -172,16 +177,6 @@ def training_lengths(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     shown = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
     return [f"Generative models were trained for {shown} epochs."]
-
-
-def by_repeat(rows: Sequence[Mapping[str, Any]], repeats: int) -> np.ndarray:
-    """Confusion matrices (repeats, speakers, k, k) of a cell's folds, speakers in the order of their names."""
-    matrices = []
-    for repeat in range(repeats):
-        folds = [(row["fold"], row["confusion"]) for row in rows if row["repeat"] == repeat]
-        named = [(name, fold, matrix) for fold, speakers in folds for name, matrix in speakers.items()]
-        matrices.append([np.array(matrix) for _, _, matrix in sorted(named)])
-    return np.array(matrices)
 
 
 def why_missing(paper: Paper, spec: TableSpec, run: Mapping[str, Any], row: str, column: str) -> str:
@@ -216,7 +211,7 @@ def incomplete(paper: Paper, spec: TableSpec, run: Mapping[str, Any]) -> list[st
     lines = [
         f"{c['name']}: {c['utterances']} utterances here, {role.utterances} in the paper."
         for role, c in here
-        if c["name"] == role.corpus and role.utterances not in (0, c["utterances"])
+        if c["name"] == role.corpus and role.utterances not in (0, c.get("utterances", role.utterances))
     ]
     return list(dict.fromkeys(lines))
 
@@ -227,11 +222,11 @@ def comparisons(spec: TableSpec, cells: Cells) -> list[str]:
     for one, other in spec.compared:
         parts = []
         for column in spec.columns:
-            pair = [
+            first, second = (
                 cells.get((p.table, p.row, p.column)) for p in (spec.place(r, column) for r in (one, other))
-            ]
-            if all(pair):
-                parts.append(f"{column} {difference_text(spec, *pair)}")
+            )
+            if first and second:
+                parts.append(f"{column} {difference_text(spec, first, second)}")
         if parts:
             lines.append(f"{one} {MINUS} {other}: {'; '.join(parts)}.")
     if lines:
@@ -277,8 +272,8 @@ def distances(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             values = tuple(row["metrics"][name] for name in ("distance", "source_distance", "spread_ratio"))
             by_row[row["row"]].add(values)
     parts = []
-    for name, values in sorted(by_row.items()):
-        distance, source, spread = np.mean(list(values), axis=0)
+    for name, found in sorted(by_row.items()):
+        distance, source, spread = np.mean(list(found), axis=0)
         parts.append(f"{name} {distance:.3f} (source {source:.3f}), deviations {spread:.2f} of real ones")
     if not parts:
         return []
@@ -290,24 +285,26 @@ def how(paper: Paper, run: Mapping[str, Any]) -> list[str]:
     r = run["run"]
     overrides = ", ".join(f"`{name}={value}`" for name, value in r["overrides"].items())
     with_overrides = f" with {overrides}" if overrides else ""
+    known = [name for name in ("utterances", "features") if all(name in c for c in run["corpora"].values())]
     corpora = ", ".join(
-        f"{role} {c['name']} ({c['utterances']}, {c['features']})"
+        f"{role} {c['name']} ({', '.join(str(c[name]) for name in known)})"
         for role, c in sorted(run["corpora"].items())
     )
     return [
         f"Schedule {r['schedule']}{with_overrides}, protocol {r['protocol']}, seed {r['seed']}.",
-        f"Corpora (utterances, features): {corpora}.",
+        *([f"Corpora ({', '.join(known)}): {corpora}."] if corpora else []),
     ]
 
 
 def write_report(
     paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], folder: Path
 ) -> list[Table]:
-    """Writes tables, the confusion figure and `report.html` of a run; returns the tables."""
+    """Writes tables, the confusion figure, `report.html` and what TensorBoard shows; returns the tables."""
     made = tables_of(paper, rows, run, folder)
     for table in made:
         write(table, folder / "tables")
     write_confusions(paper, rows, folder)
+    board.write(folder, run, made, drawn(paper, folder))
     protocol = run["run"]["protocol"]
     deviations = [d.text for d in paper.deviations if protocol in d.protocols]
     page.write_page(
@@ -317,11 +314,7 @@ def write_report(
         summary=summary(paper, rows, run),
         warnings=list(dict.fromkeys(warning for table in made for warning in table.warnings)),
         tables=made,
-        figures=[
-            (f"Figure {number}. {spec['title']}.", path)
-            for number, spec in sorted(paper.figures.items())
-            if (path := folder / "figures" / f"figure{number}.png").exists()
-        ],
+        figures=drawn(paper, folder),
         deviations=[*deviations, *paper.scan_notes],
         assumptions=hyperparameters(paper, run),
         repeat_command=run.get("command", ""),
@@ -330,52 +323,74 @@ def write_report(
     return made
 
 
+def drawn(paper: Paper, folder: Path) -> list[tuple[str, Path]]:
+    """The figures of a run that are there: (caption, PNG file)."""
+    return [
+        (f"Figure {number}. {spec['title']}.", path)
+        for number, spec in sorted(paper.figures.items())
+        if (path := folder / "figures" / f"figure{number}.png").exists()
+    ]
+
+
 def write_confusions(paper: Paper, rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """The figures of confusion matrices, one panel a cell of their table."""
-    for number, spec in paper.figures.items():
-        cells = defaultdict(list)
-        for row in rows:
-            if row["table"] == spec.get("table") and "confusion" in row:
-                cells[f"{row['column']} {row['row']}".strip()].append(row)
-        if cells:
-            counts = {
-                name: by_repeat(found, found[0]["repeats"]).sum(axis=(0, 1)) for name, found in cells.items()
-            }
-            shares = {
-                name: matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-                for name, matrix in counts.items()
-            }
-            classes = next(iter(cells.values()))[0]["classes"]
-            figures.save(
-                figures.confusion_matrices(shares, classes, spec["title"]),
-                folder / "figures" / f"figure{number}.png",
-            )
+    """The figures of confusion matrices, one panel a cell of their table, in its order."""
+    for number, figure in paper.figures.items():
+        found = [row for row in rows if row["table"] == figure.get("table") and "confusion" in row]
+        if found:
+            shares = shares_of(paper.table(figure["table"]), found)
+            drawn = figures.confusion_matrices(shares, found[0]["classes"], figure["title"])
+            figures.save(drawn, folder / "figures" / f"figure{number}.png")
+
+
+def shares_of(spec: TableSpec, rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Confusion matrices (k, k) of a table's cells as shares of the true class, folds and repeats pooled, by name."""
+    cells, shares = defaultdict(list), dict[str, np.ndarray]()
+    own = [row for row in spec.rows if row not in spec.quoted]
+    for row in rows:
+        cells[row["row"], row["column"]].append(row)
+    order = {name: place for names in (spec.rows, spec.columns) for place, name in enumerate(names)}
+    for row, column in sorted(cells, key=lambda cell: [order.get(name, -1) for name in cell]):
+        found = cells[row, column]
+        matrix = by_repeat(found, found[0]["repeats"]).sum(axis=(0, 1))
+        name = f"{column} {row}".strip() if len(own) > 1 else column
+        shares[name] = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return shares
 
 
 def summary(paper: Paper, rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was run, as (key, value)."""
     r = run["run"]
     pairs = [
-        ("Protocol", f"{r['protocol']}: {paper.protocols[r['protocol']]}"),
-        ("Schedule", f"{r['schedule']}: {paper.schedule_notes[r['schedule']]}"),
+        ("Protocol", f"{r['protocol']}: {paper.protocols.get(r['protocol'], UNKNOWN)}"),
+        ("Schedule", f"{r['schedule']}: {paper.schedule_notes.get(r['schedule'], UNKNOWN)}"),
         ("Seed", str(r["seed"])),
         ("Results", f"{len(rows)} measurements"),
     ]
-    pairs += [
-        (
-            role,
-            f"{c['name']}: {c['utterances']} utterances, {c['features']}, fingerprint `{c['fingerprint']}`",
-        )
-        for role, c in sorted(run["corpora"].items())
-    ]
+    for role, c in sorted(run["corpora"].items()):
+        size = f"{c['utterances']} utterances, " if "utterances" in c else ""
+        print_of = f", fingerprint `{c['fingerprint']}`" if "fingerprint" in c else ""
+        pairs.append((role, f"{c['name']}: {size}{c['features']}{print_of}"))
     pairs += [("Convergence", text) for text in distances(rows)]
-    return pairs + [(key, str(value)) for key, value in run["hardware"].items()]
+    pairs += [
+        (key.replace("_", " "), str(value)) for key, value in run.get("hardware", {}).items() if value != ""
+    ]
+    others = {"earlier on": "hardware_before", "workers on": "hardware_of_workers"}
+    return pairs + [
+        (text, ", ".join(str(h[key]) for key in ("cpu", "instructions") if key in h))
+        for text, name in others.items()
+        for h in run.get(name, [])
+    ]
 
 
 def hyperparameters(paper: Paper, run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Every hyper-parameter of the run with its source."""
+    return described(paper.recorded(run).values_by_name)
+
+
+def described(values: Mapping[str, Value]) -> list[tuple[str, str, str]]:
+    """Hyper-parameters as (name, value, source and reason)."""
     shown = []
-    for name, value in paper.recorded(run).values_by_name.items():
+    for name, value in values.items():
         text = ", ".join(map(str, value.value)) if isinstance(value.value, tuple) else str(value.value)
         shown.append((name, text, f"{value.source}: {value.reason}" if value.reason else value.source))
     return shown

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -44,7 +44,10 @@ def check(found: Check, allow_partial: bool = False) -> Group:
         verdict = _plain("a part, taken as it is", "yellow")
     else:
         verdict = _plain("not as published", WRONG)
-    lines = [Text.assemble((f"{found.corpus}, {found.form}: ", "bold"), verdict), _plain(f"  {found.where}")]
+    lines: list[RenderableType] = [
+        Text.assemble((f"{found.corpus}, {found.form}: ", "bold"), verdict),
+        _plain(f"  {found.where}"),
+    ]
     if found.counts:
         lines.append(_counts(found))
     if found.rules:

@@ -2,10 +2,11 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def feature_statistics(
         axes.axhspan(row - 0.5, row + 0.5, color="#F3F4F6", zorder=0)
     offsets = (np.arange(len(groups)) - (len(groups) - 1) / 2) * min(0.2, 0.72 / len(groups))
     for i, (label, values) in enumerate(groups.items()):
-        style = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]}
+        style: dict[str, Any] = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]}
         mean, std = np.mean(values, axis=0), np.std(values, axis=0)
         axes.errorbar(
             mean,
@@ -102,7 +103,7 @@ def confusion_matrices(matrices: Mapping[str, np.ndarray], classes: Sequence[str
     side = 1.1 + 0.45 * len(classes)
     figure = _figure(across * side + 1.0, down * (side + 0.25) + 0.5)
     panels = figure.subplots(down, across, squeeze=False)
-    image = None
+    image: Any = None
     for axes, (setting, matrix) in zip(panels.flat, shares.items(), strict=False):
         image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
         axes.set_title(setting, fontsize=10, color=INK)
@@ -123,7 +124,7 @@ def confusion_matrices(matrices: Mapping[str, np.ndarray], classes: Sequence[str
     bar.ax.tick_params(length=0, colors=INK)
     figure.supxlabel("predicted", fontsize=10, color=INK)
     figure.supylabel("truth", fontsize=10, color=INK)
-    figure.suptitle(title, fontsize=12, color=INK)
+    _title(figure, title)
     return figure
 
 
@@ -194,6 +195,7 @@ def embedding(
     synthetic: np.ndarray,
     names: Sequence[str],
     title: str,
+    kinds: tuple[str, str] = ("real", "synthetic"),
 ) -> "Figure":
     """Points on a plane, a colour a class, real ones light and synthetic ones dark; a panel a space.
 
@@ -205,6 +207,7 @@ def embedding(
         synthetic: (n,) bool.
         names: of the classes.
         title: above the figure.
+        kinds: what the legend calls real and synthetic ones.
 
     Raises:
         ValueError: no panel, or one without a point for each class and mark.
@@ -219,8 +222,7 @@ def embedding(
             style = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)], "linewidths": 0}
             for made, alpha, size in ((False, 0.28, 18), (True, 0.9, 9)):
                 chosen = points[(classes == i) & (synthetic == made)]
-                label = f"{name}, {'synthetic' if made else 'real'}"
-                axes.scatter(*chosen.T, s=size, alpha=alpha, label=label, **style)
+                axes.scatter(*chosen.T, s=size, alpha=alpha, label=f"{name}, {kinds[made]}", **style)
         axes.set_title(space, fontsize=10, color=INK, loc="left")
         axes.set_xticks([])
         axes.set_yticks([])
@@ -267,7 +269,7 @@ def labelled_points(
             fontsize=9,
             handletextpad=0.1,
         )
-    figure.suptitle(title, fontsize=12, color=INK)
+    _title(figure, title)
     return figure
 
 
@@ -303,6 +305,38 @@ def clouds(panels: Mapping[str, Mapping[str, np.ndarray]], across: int, title: s
     return figure
 
 
+def spread(panels: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> "Figure":
+    """Every value of some rows as a dot, their mean as a line; a panel a quantity in [0, 1], side by side.
+
+    Args:
+        panels: quantity -> row -> values, such as one a fold and repeat. A row may be missing from a panel.
+        title: above the figure.
+
+    Raises:
+        ValueError: there is no value at all.
+    """
+    rows = list(dict.fromkeys(row for values in panels.values() for row in values))
+    if not rows:
+        raise ValueError("spread needs at least one value")
+    figure = _figure(2.4 * len(panels) + 2.0, 0.45 * len(rows) + 1.0)
+    for axes, (quantity, values) in zip(
+        figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+    ):
+        for i, row in enumerate(rows):
+            found = np.asarray(values.get(row, ()), float)
+            if found.size:
+                style = {"color": PALETTE[i % len(PALETTE)], "linewidths": 0}
+                axes.scatter(found, np.full(found.size, i), s=16, alpha=0.6, **style)
+                axes.vlines(found.mean(), i - 0.3, i + 0.3, color=INK, linewidth=1.4)
+        axes.set_title(quantity, fontsize=10, color=INK, loc="left")
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_yticks(range(len(rows)), rows)
+        _clean(axes, grid="x")
+    axes.invert_yaxis()  # shared: the first row above
+    _title(figure, title)
+    return figure
+
+
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, atomically; the same figure gives the same bytes.
 
@@ -320,7 +354,7 @@ def _figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
-def _clean(axes: "Axes", grid: str) -> None:
+def _clean(axes: "Axes", grid: Literal["both", "x", "y"]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(length=0, colors=INK, labelsize=9)
@@ -335,4 +369,9 @@ def _title_and_legend(figure: "Figure", axes: "Axes", title: str) -> None:
     columns = max(1, min(len(labels), fitting))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
     if title:
-        figure.suptitle(title, fontsize=12, color=INK)
+        _title(figure, title)
+
+
+def _title(figure: "Figure", title: str) -> None:
+    fitting = int(11 * figure.get_figwidth())  # characters of a line
+    figure.suptitle(textwrap.fill(title, fitting), fontsize=12, color=INK)

@@ -1,11 +1,14 @@
-"""One HTML page a run: a single file that asks nothing of the network and runs no script."""
+"""Results as HTML: single files that ask nothing of the network. The page of one run runs no script."""
 
 import base64
+import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfsergan.files import write_atomically
 from tfsergan.report.tables import (
@@ -19,9 +22,13 @@ from tfsergan.report.tables import (
     sizes,
     split_code,
 )
+from tfsergan.report.verdicts import JUDGED, Verdict, tolerance
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+FIGURE_WIDTH = 1280  # pixels; wider figures are made smaller
+FIGURE_COLOURS = 128  # enough for plots, and a third of the bytes
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,17 @@ class _CellView:
     rerun: str = ""
     footnote: int = 0  # 0: none
     strip: _Strip | None = None
+    standing: str = ""
+    tolerance: str = ""
 
 
 @dataclass(frozen=True)
-class _TableView:
+class TableView:
+    """A table as the templates take it; `table_view` makes one."""
+
+    anchor: str
     table: Table
+    verdict: Verdict | None
     size: str
     columns: list[tuple[str, str]]  # label, what to say of n
     rows: list[tuple[str, str, list[_CellView]]]  # label, what to say of n, cells
@@ -88,13 +101,13 @@ def write_page(
     Raises:
         OSError: a figure cannot be read, or the page cannot be written.
     """
-    text = _template().render(
+    text = template("page.html").render(
         title=title,
         citation=citation,
         summary=list(summary),
         warnings=list(warnings),
-        tables=[_table_view(table) for table in tables],
-        figures=[(caption, base64.b64encode(Path(png).read_bytes()).decode()) for caption, png in figures],
+        tables=[table_view(table, f"t{number}") for number, table in enumerate(tables, 1)],
+        figures=[figure_view(caption, png) for caption, png in figures],
         deviations=list(deviations),
         assumptions=list(assumptions),
         repeat_command=repeat_command,
@@ -103,10 +116,55 @@ def write_page(
     write_atomically(Path(path), text.encode())
 
 
-def _template() -> "Template":
+def write_overview(
+    path: Path, *, papers: Sequence[Mapping[str, Any]], filters: Mapping[str, Sequence[str]]
+) -> int:
+    """Write the page of several runs as one HTML file, atomically; the same input gives the same bytes.
+
+    Its one script only hides what the reader does not ask for; without it all is shown.
+
+    Args:
+        path: the file to write.
+        papers: as `tfsergan.report.overview` makes them.
+        filters: what may be chosen of each property.
+
+    Returns: the size of the page in bytes.
+
+    Raises:
+        OSError: the page cannot be written.
+    """
+    from markupsafe import Markup
+
+    script = resources.files("tfsergan.report").joinpath("overview.js").read_text(encoding="utf-8")
+    figure_count = sum(len(run["figures"]) for paper in papers for run in paper["runs"])
+
+    def render(size: str) -> bytes:
+        return (
+            template("overview.html")
+            .render(
+                title="Adversarial methods for speech emotion recognition: what reproduces",
+                papers=papers,
+                filters=filters,
+                script=Markup(script),
+                script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+                size=size,
+                figure_count=figure_count,
+                version=version("tfsergan"),
+            )
+            .encode()
+        )
+
+    content = render(f"{len(render('')) / 1e6:.1f} MB")
+    write_atomically(Path(path), content)
+    return len(content)
+
+
+def template(name: str) -> "Template":
+    """One of the templates beside this file."""
     import jinja2
 
     environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tfsergan.report", ""),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -114,20 +172,48 @@ def _template() -> "Template":
         undefined=jinja2.StrictUndefined,
     )
     environment.globals["split_code"] = split_code
-    source = resources.files("tfsergan.report").joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(source)
+    return environment.get_template(name)
 
 
-def _table_view(table: Table) -> _TableView:
+def figure_view(caption: str, png: Path) -> dict[str, Any]:
+    """A figure as the templates take it, in few bytes: at most `FIGURE_WIDTH` wide, in `FIGURE_COLOURS` colours.
+
+    Raises:
+        OSError: the file cannot be read, or is no image.
+    """
+    from PIL import Image
+
+    with Image.open(png) as image:
+        picture = image.convert("RGB")
+    if picture.width > FIGURE_WIDTH:
+        height = round(picture.height * FIGURE_WIDTH / picture.width)
+        picture = picture.resize((FIGURE_WIDTH, height), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    picture.quantize(FIGURE_COLOURS, dither=Image.Dither.NONE).save(content, "PNG", optimize=True)
+    encoded = base64.b64encode(content.getvalue()).decode()
+    return {"caption": caption, "png": encoded, "width": picture.width, "height": picture.height}
+
+
+def table_view(table: Table, anchor: str, verdict: Verdict | None = None) -> TableView:
+    """A table as the templates take it.
+
+    Args:
+        table: to be shown.
+        anchor: its name on the page.
+        verdict: on it, with the standing of its cells; None to leave that out.
+    """
     said = sizes(table)
     scale = _scale(table)
 
     def cell_view(row: str, column: str) -> _CellView:
         cell = table.cells.get((row, column), Cell())
-        return _cell_view(table, cell, said.cells.get((row, column), ""), scale)
+        standing = verdict.cells.get((row, column), "") if verdict else ""
+        return _cell_view(table, cell, said.cells.get((row, column), ""), scale, standing)
 
-    return _TableView(
+    return TableView(
+        anchor=anchor,
         table=table,
+        verdict=verdict,
         size=said.everywhere,
         columns=[(column, said.columns.get(column, "")) for column in table.columns],
         rows=[
@@ -137,7 +223,8 @@ def _table_view(table: Table) -> _TableView:
     )
 
 
-def _cell_view(table: Table, cell: Cell, size: str, scale: tuple[float, float]) -> _CellView:
+def _cell_view(table: Table, cell: Cell, size: str, scale: tuple[float, float], standing: str) -> _CellView:
+    judged = standing in JUDGED
     return _CellView(
         ours=score_text(cell.ours, table.decimals) if cell.ours else "",
         interval=interval_text(cell.ours, table.decimals) if cell.ours else "",
@@ -147,6 +234,8 @@ def _cell_view(table: Table, cell: Cell, size: str, scale: tuple[float, float]) 
         rerun=RERUN if cell.rerun else "",
         footnote=table.reasons.index(cell.missing) + 1 if cell.missing else 0,
         strip=_strip(cell, scale),
+        standing=standing if judged else "",
+        tolerance=f"{tolerance(cell, table.decimals):.{table.decimals}f}" if judged else "",
     )
 
 
@@ -156,9 +245,9 @@ def _bounds(ours: Measured) -> tuple[float, float]:
 
 def _scale(table: Table) -> tuple[float, float]:
     """The range of what the strips show, so that strips of one table can be compared."""
-    shown = [cell for cell in table.cells.values() if cell.ours]
-    values = [value for cell in shown for value in (cell.ours.mean, *_bounds(cell.ours))]
-    values += [cell.reported.mean for cell in shown if cell.reported]
+    cells = table.cells.values()
+    values = [value for cell in cells if cell.ours for value in (cell.ours.mean, *_bounds(cell.ours))]
+    values += [cell.reported.mean for cell in cells if cell.ours and cell.reported]
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 

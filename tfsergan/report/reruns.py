@@ -49,7 +49,8 @@ def find(rerun: Rerun, run: Mapping[str, Any], folder: Path | None) -> Found:
         fitting = [row for row in rows if fits(row, rerun, spec, run)]
         if any((row["table"], row["row"], row["column"]) in own for row in fitting):
             chosen = one_run(fitting, run["run"]["schedule"])
-            return Found(chosen, provenance(rerun, chosen[0], place))
+            others = [role for role in spec.needs if role not in corpora_of(rerun, spec, run)]
+            return Found(chosen, provenance(rerun, chosen[0], place, others))
     return Found((), how_to(rerun, spec, run, folder))
 
 
@@ -64,21 +65,22 @@ def beside(paper: str, folder: Path | None) -> tuple[Sequence[Mapping[str, Any]]
 
 def committed(paper: str) -> tuple[Sequence[Mapping[str, Any]], str]:
     """The results that come with a paper's reproduction, and their name."""
-    path = files("tfsergan.reproductions").joinpath("results", f"{paper}.jsonl")
+    path = files("tfsergan.reproductions").joinpath("results").joinpath(f"{paper}.jsonl")
     return (results.read(Path(str(path))) if path.is_file() else ()), "the committed results"
 
 
 def fits(row: Mapping[str, Any], rerun: Rerun, spec: papers.TableSpec, run: Mapping[str, Any]) -> bool:
-    """Whether a result is of the same corpora and protocol as a run."""
+    """Whether a result is of the same corpora and protocol as a run; of roles that the run's paper lacks, of any."""
     names = corpora_of(rerun, spec, run)
-    same = all(names[role] and row["corpora"].get(role) == names[role] for role in spec.needs)
+    same = all(name and row["corpora"].get(role) == name for role, name in names.items())
     return same and row["protocol"] == run["run"]["protocol"] and row["table"] in tables_of(spec)
 
 
 def corpora_of(rerun: Rerun, spec: papers.TableSpec, run: Mapping[str, Any]) -> dict[str, str]:
-    """The corpus that a run has for each role of the quoted paper's table; "" where it has none."""
-    used = run["corpora"]
-    return {role: used.get(rerun.roles.get(role, role), {}).get("name", "") for role in spec.needs}
+    """The corpus that a run has for those roles of the quoted paper's table that its paper has; "" where it has none."""
+    used, own = run["corpora"], papers.load(run["run"]["paper"]).roles
+    ours = {role: rerun.roles.get(role, role) for role in spec.needs}
+    return {role: used.get(name, {}).get("name", "") for role, name in ours.items() if name in own}
 
 
 def tables_of(spec: papers.TableSpec) -> set[int]:
@@ -103,11 +105,14 @@ def one_run(rows: Sequence[Mapping[str, Any]], schedule: str) -> list[Mapping[st
     return [row for row in rows if rank(row) == best]
 
 
-def provenance(rerun: Rerun, row: Mapping[str, Any], place: str) -> str:
-    """Which run a result is of."""
+def provenance(rerun: Rerun, row: Mapping[str, Any], place: str, roles: Sequence[str]) -> str:
+    """Which run a result is of, with its corpora of some roles."""
     changed = ", ".join(f"`{name}={value}`" for name, value in row["overrides"].items())
     how = f"schedule {row['schedule']}{f' with {changed}' if changed else ''}, protocol {row['protocol']}"
-    return f"{rerun.paper}, table {rerun.table}, {rerun.row}: {how}, seed {row['seed']}, from {place}"
+    corpora = "".join(f", {role} {row['corpora'].get(role, 'none')}" for role in roles)
+    return (
+        f"{rerun.paper}, table {rerun.table}, {rerun.row}: {how}, seed {row['seed']}{corpora}, from {place}"
+    )
 
 
 def how_to(rerun: Rerun, spec: papers.TableSpec, run: Mapping[str, Any], folder: Path | None) -> str:

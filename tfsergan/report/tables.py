@@ -256,10 +256,10 @@ def sizes(table: Table) -> Sizes:
     }
     if len(set(cells.values())) <= 1:
         return Sizes(everywhere=next(iter(cells.values()), ""))
-    for axis, name in ((1, "columns"), (0, "rows")):
+    for axis in (1, 0):
         labels = {place[axis]: text for place, text in cells.items()}
         if all(labels[place[axis]] == text for place, text in cells.items()):
-            return Sizes(**{name: labels})
+            return Sizes(columns=labels) if axis else Sizes(rows=labels)
     return Sizes(cells=cells)
 
 
@@ -298,6 +298,7 @@ def _markdown_rows(table: Table) -> list[list[str]]:
     header = ["", "", "Reported", "Ours", "95 % interval", "Difference", SHORT_SIZE]
     rows = [header, *(_markdown_row(table, row, column, cell) for row, column, cell in table.items())]
     left_out = ({1} if one_column else set()) | (set() if n_varies else {6})
+    left_out |= set() if table.measured or table.reasons else {3, 4, 5}  # as the paper prints it
     return [[text for i, text in enumerate(row) if i not in left_out] for row in rows]
 
 
