@@ -4,6 +4,7 @@ import dataclasses
 import io
 import itertools
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -107,7 +108,7 @@ def test_filters_hide_and_show_what_they_say(opened, overview_page):
     for link in tab.locator("a[href^='#']:visible").all():
         assert tab.locator(f"[id='{link.get_attribute('href')[1:]}']").is_visible()
     tab.click("button[type=reset]")
-    tab.wait_for_function("document.getElementById('shown').textContent.startsWith('All')")
+    tab.locator("#shown", has_text=re.compile("^All")).wait_for()
     assert chosen(tab) == everything
 
 
