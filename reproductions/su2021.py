@@ -148,7 +148,7 @@ class Transfer:
         self.run, self.settings, self.task, self.name = run, run.settings, piece.task, piece.name
         self.source = run.corpus(f"source/{piece.task}")
         target = run.corpus(f"{piece.target}/{piece.task}")
-        if target.classes != self.source.classes:
+        if target.classes and target.classes != self.source.classes:
             raise TfserganError(
                 f"{target.name} has the classes {', '.join(target.classes)}, {self.source.name} has "
                 f"{', '.join(self.source.classes)}. Take a corpus with the same ones."
@@ -456,6 +456,13 @@ def stage_work(transfer: Transfer) -> dict[str, float]:
         costs[pretraining_of(method)] = updates("pretrain_") * pretraining
         costs[method] = updates("gan_") * gan
     return costs
+
+
+def train_generator(run: Run, fold: folds.Fold, method: str) -> str:
+    """Trains CCEmoGAN from the labelled corpus to the whole of the other one, which may be unlabelled; gives its stage."""
+    target, _, task = run.paper.generators[method][1].partition("/")
+    Transfer(run, Piece(task, target, folds.whole(run.corpus(f"{target}/{task}")))).gan(method)
+    return method
 
 
 def export_generators(folder: Path, run: dict, to: Path, fold: str | None, setting: str | None) -> Path:

@@ -6,13 +6,26 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
 # One thread, as a run's processes have: sums over several differ in the last bits. Before scikit-learn, too.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+# What is printed, and where stages are kept, is asked of the tests alone, not of whoever runs them.
+for _name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TFSERGAN_STAGES"):
+    os.environ.pop(_name, None)
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+
+# The same examples everywhere, as long as a slow machine takes for them; others: --hypothesis-profile=default.
+hypothesis.settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
 
 CLASSES = ("angry", "happy", "neutral", "sad")
 FEATURES = (  # the twelve that figure 2 shows, so that the figure can be drawn
@@ -269,6 +282,15 @@ class Classifiers:
 
         patch.setattr(DNN, "fit", recorded)
         patch.setattr(SVM, "fit", recorded_svm)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """TensorFlow is told, too, before a test starts it: the digest of a stage has what it was told."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 @pytest.fixture(autouse=True)

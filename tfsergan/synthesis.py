@@ -1,7 +1,8 @@
 """Synthetic vectors from trained generators: exported ones, or those of a run.
 
 An exported generator says in its `card.toml` which features it takes and gives, and which signature it has:
-`transfer` carries vectors to every emotion, `recode` remakes them, `sample` makes vectors from nothing but noise.
+`transfer` carries vectors to every emotion, `recode` remakes them, `augment` carries labelled ones to another corpus,
+`sample` makes vectors from nothing but noise.
 """
 
 import csv
@@ -30,13 +31,10 @@ BATCH = 512  # vectors that a generator is given at a time
 ROWS = 1000  # written at a time
 SUFFIXES = (".parquet", ".csv", ".arff")
 CARD = "card.toml"
-MADE = ("transfer", "recode", "sample")
+MADE = ("transfer", "recode", "augment", "sample")
 """The signatures whose vectors can be written as a table."""
 
-OTHERS = {
-    "embed": "it embeds frames of speech and makes no vectors",
-    "augment": "it takes labelled source vectors and target vectors at once",
-}
+OTHERS = {"embed": "it embeds frames of speech and makes no vectors"}
 TEXT = ("utterance", "speaker", "session", "gender", "part", "emotion")
 
 
@@ -283,6 +281,22 @@ class Generator:
         """Vectors (n, d), remade."""
         return np.concatenate([self.call(x[i : i + BATCH])["features"] for i in range(0, len(x), BATCH)])
 
+    def carry(self, x: np.ndarray, emotion: np.ndarray) -> np.ndarray:
+        """Vectors (n, d) of the source corpus with their emotions (n,), carried to the target corpus: samples of type B."""
+        import tensorflow as tf
+
+        number = {name: i for i, name in enumerate(self.classes)}
+        labels = np.array([number[name] for name in emotion.tolist()], np.int32)
+        nothing = tf.zeros(x[:0].shape)
+        batches = [slice(i, i + BATCH) for i in range(0, len(x), BATCH)]
+        made = [
+            self.function(
+                source=tf.constant(x[rows], tf.float32), emotion=tf.constant(labels[rows]), target=nothing
+            )
+            for rows in batches
+        ]
+        return np.concatenate([part["B"].numpy() for part in made])
+
     def call(self, x: np.ndarray) -> dict[str, np.ndarray]:
         import tensorflow as tf
 
@@ -351,18 +365,21 @@ def export_run(run: Path, to: Path, fold: str | None = None, setting: str | None
     return script.export_generators(run, entry, to, fold, setting)
 
 
-def quality_of(generator: Generator, corpus: Corpus, source: Corpus | None, seed: int) -> dict[str, float]:
+def quality_of(generator: Generator, corpus: Corpus, other: Corpus | None, seed: int) -> dict[str, float]:
     """How the vectors of a generator lie among those it was trained on, z-normed: see `tfsergan.quality.quality`.
 
     Args:
         generator: its classes are the corpus's.
-        corpus: that it was trained on.
-        source: for a generator that transfers, the unlabelled corpus that vectors to carry are drawn from.
+        corpus: labelled, that it was trained on.
+        other: the unlabelled corpus that it was trained on: of a generator that transfers, the one that vectors to carry
+            are drawn from; of one that carries the corpus's to it, the one that they should lie among.
         seed: of what is drawn.
 
     Raises:
-        UsageError: a corpus of frames, or no source for a generator that transfers.
+        UsageError: a corpus of frames, or no other corpus where one is needed.
     """
+    if generator.signature == "augment":
+        return quality_of_carried(generator, corpus, required(generator, other), seed)
     real, counts = vectors_of(corpus), np.bincount(corpus.emotion)
     z = StandardScaler().fit(real)
     labels = np.repeat(np.arange(len(counts)), counts)
@@ -372,16 +389,29 @@ def quality_of(generator: Generator, corpus: Corpus, source: Corpus | None, seed
         ]
     elif generator.signature == "recode":
         made = [generator.recode(real[corpus.emotion == i]) for i in range(len(counts))]
-    elif source is None:
-        raise UsageError(
-            f"{generator.name} carries vectors to the emotions: give it a corpus to draw them from."
-        )
     else:
-        rows = np.random.default_rng(seed).permutation(len(source))[: counts.max()]
-        made = list(generator.transfer(vectors_of(source)[np.sort(rows)], corpus.classes).values())
+        other = required(generator, other)
+        rows = np.random.default_rng(seed).permutation(len(other))[: counts.max()]
+        made = list(generator.transfer(vectors_of(other)[np.sort(rows)], corpus.classes).values())
         labels = np.repeat(np.arange(len(counts)), len(rows))
     vectors = z.transform(np.concatenate(made))
     return quality(z.transform(real), corpus.emotion, vectors, labels, corpus.classes, seed)
+
+
+def required(generator: Generator, other: Corpus | None) -> Corpus:
+    """The unlabelled corpus that a generator was trained on, if it was given."""
+    if other is None:
+        raise UsageError(f"{generator.name} was trained on an unlabelled corpus too: give that as well.")
+    return other
+
+
+def quality_of_carried(generator: Generator, corpus: Corpus, target: Corpus, seed: int) -> dict[str, float]:
+    """The same of a corpus's vectors that are carried to a target: each class among all of it, whose labels nobody knows."""
+    real, k = vectors_of(target), len(corpus.classes)
+    made = generator.carry(vectors_of(corpus), np.array(corpus.classes)[corpus.emotion])
+    z = StandardScaler().fit(real)
+    among, labels = np.tile(z.transform(real), (k, 1)), np.repeat(np.arange(k), len(real))
+    return quality(among, labels, z.transform(made), corpus.emotion, corpus.classes, seed)
 
 
 # ---- from vectors, or from noise --------------------------------------------------------------------------------
@@ -408,8 +438,8 @@ def synthesize(
         seed: of the noise; the same seed gives the same vectors.
         fold, setting: of a run, which of its generators; None for the first.
 
-    Returns: of transfer, every vector in each emotion, emotion by emotion; of recode, a vector of each; of sampling,
-        n of each emotion, emotion by emotion.
+    Returns: of transfer, every vector in each emotion, emotion by emotion; of recode and augment, a vector of each that
+        has one of these emotions; of sampling, n of each emotion, emotion by emotion.
 
     Raises:
         UsageError: the generator needs `features` and got `n`, or the other way round; other features than it was
@@ -473,7 +503,7 @@ def sampled(
 def transformed(generator: Generator, given: Utterances, emotions: Sequence[str]) -> Synthetic:
     """Vectors made of others."""
     generator.require_features(given.feature_names, given.where)
-    if generator.signature == "recode":
+    if generator.signature in ("recode", "augment"):
         return remade(generator, given, emotions)
     made = generator.transfer(given.x, emotions)
     labels = np.repeat(emotions, len(given.x))
@@ -485,18 +515,37 @@ def transformed(generator: Generator, given: Utterances, emotions: Sequence[str]
 
 
 def remade(generator: Generator, given: Utterances, emotions: Sequence[str]) -> Synthetic:
-    """Vectors remade, each of the emotion that it was of; those of other emotions than these are left out."""
+    """Vectors remade or carried, each of the emotion that it was of; those of other emotions than these are left out."""
+    conditioned = generator.signature == "augment"
     labels = given.text["emotion"]
-    rows = (
-        np.flatnonzero(np.isin(labels, emotions)) if len(emotions) < len(generator.classes) else slice(None)
-    )
+    if conditioned:
+        require_classes(generator, given)
+    every = len(emotions) == len(generator.classes)
+    rows = slice(None) if every else np.flatnonzero(np.isin(labels, emotions))
     text = {name: values[rows] for name, values in given.text.items()}
     if not len(text["utterance"]):
         raise UsageError(f"{given.where}: no utterance is labelled {' or '.join(emotions)}.")
     sources, labels = text["utterance"], text.pop("emotion")
-    text["utterance"] = np.array([f"{name}_remade" for name in sources])
+    x = generator.carry(given.x[rows], labels) if conditioned else generator.recode(given.x[rows])
+    ending = "carried" if conditioned else "remade"
+    text["utterance"] = np.array([f"{name}_{ending}" for name in sources])
     came_from = {"source_utterance": sources, "source_emotion": labels}
-    return synthetic(generator, generator.recode(given.x[rows]), text, labels, **came_from)
+    return synthetic(generator, x, text, labels, **came_from)
+
+
+def require_classes(generator: Generator, given: Utterances) -> None:
+    """Refuses utterances without a label, or with one that the generator does not know.
+
+    Raises:
+        UsageError: there are some; the message names the first.
+    """
+    for name, label in zip(given.text["utterance"].tolist(), given.text["emotion"].tolist(), strict=True):
+        if label not in generator.classes:
+            fault = f"is labelled {label!r}" if label else "has no label"
+            raise UsageError(
+                f"{given.where}: utterance {name} {fault}; {generator.name} carries vectors of known emotions to its target: "
+                f"a column `emotion` with {', '.join(generator.classes)}."
+            )
 
 
 def synthetic(

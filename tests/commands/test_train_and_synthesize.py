@@ -118,17 +118,48 @@ def test_style_transfer_from_a_source(tfsergan, manual_dir):
     assert frame["speaker"].tolist() == [f"s{i // 9}" for i in range(36)]
 
 
+def test_labelled_vectors_carried_to_a_corpus_without_labels(tfsergan, manual_dir):
+    units = ("generator_units", "discriminator_units", "classifier.units")
+    updates = ("pretrain_updates", "gan_updates", "classifier.activation_updates")
+    settings = [f"--set={name}=4" for name in (*units, *updates)] + ["--set=batch_size=8"]
+    done = tfsergan("train", "su2021", *OWN, "--held-out", "s3", "--target", "talks", *settings)
+    assert done.exit_code == 0, done.output
+    assert "Real vectors are those of the target" in done.output
+    run = _toml.loads(Path("runs/CCEmoGAN/run.toml").read_text(encoding="utf-8"))
+    assert [run["corpora"][f"{role}/activation"]["utterances"] for role in ("source", "stand_in")] == [27, 36]
+    table = manual_dir / "mine" / "toy.csv"
+    result = tfsergan(
+        "synthesize", "runs/CCEmoGAN", "--features", table, "--emotion", "odd", "--to", "odd.csv"
+    )
+    assert result.exit_code == 0, result.output
+    frame = pd.read_csv("odd.csv")
+    assert frame["source_utterance"].tolist() == [f"u{i:02d}" for i in range(2, 36, 3)]
+    assert frame["emotion"].unique().tolist() == ["odd"]
+    unlabelled = ("--features", manual_dir / "talks" / "toy.parquet", "--to", "talks.csv")
+    assert "has no label" in told(tfsergan("synthesize", "runs/CCEmoGAN", *unlabelled), 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (("ADAM", *OWN), 2, r"unknown method 'ADAM'; did you mean ADAN"),
-        (("CCEmoGAN", *OWN), 2, r"Those of li2020 and su2021 are trained by `tfsergan reproduce` alone"),
-        (("li2020", *OWN), 2, r"li2020 has no generator that is trained by itself"),
-        (("su2021", *OWN), 2, r"tfsergan reproduce su2021 --corpus ROLE=NAME"),
-        (("bao2019", *OWN), 2, r"--source NAME"),
+        (("MEnAN", *OWN), 2, r"Those of li2020 are trained by `tfsergan reproduce` alone"),
+        (("li2020", *OWN), 2, r"li2020 has no generator .* `tfsergan reproduce li2020 --corpus ROLE=NAME`"),
+        (("su2021", *OWN), 2, r"carries labelled vectors to another corpus: .* with --target NAME"),
+        (
+            ("su2021", *OWN, "--source=talks"),
+            2,
+            r"--source talks: CCEmoGAN takes none. It takes --target NAME",
+        ),
+        (("su2021", *OWN, "--target", "mine"), 2, r"--target mine is the labelled corpus too"),
+        (("bao2019", *OWN), 2, r"carries unlabelled speech to the emotions: .* with --source NAME"),
         (("bao2019", *OWN, "--source", "mine"), 2, r"--source mine is the labelled corpus too"),
         (("bao2019", "--corpus=demo", "--source=demo/labelled"), 2, r"is the labelled corpus too"),
-        (("ADAN", *OWN, "--source", "talks"), 2, r"ADAN learns from the labelled corpus alone"),
+        (
+            ("ADAN", *OWN, "--source", "talks"),
+            2,
+            r"ADAN takes none. It learns from the labelled corpus alone",
+        ),
         (("ADAN", *OWN, "--held-out", "s9"), 2, r"--held-out s9: mine has no such session; it has s0, s1"),
         (("ADAN", *OWN[:4], "--labels", "angry=W"), 2, r"labelled 'W'; there are bleak, elated, odd"),
         (("ADAN", *OWN[:4], "--labels", "sad=bleak"), 1, r"the class sad alone; a generator needs two"),
@@ -156,6 +187,7 @@ def test_what_cannot_be_trained_is_told(tfsergan, tmp_path, arguments, code, mes
         ("VanillaGAN", "sahu2018", "VanillaGAN"),
         ("AAE", "sahu2017", "AAE"),
         ("MixupGAN", "latif2020", "MixupGAN"),
+        ("su2021", "su2021", "CCEmoGAN"),
     ],
 )
 def test_methods_by_either_name(name, paper, method):

@@ -35,9 +35,9 @@ def synthesize(
     """Write synthetic vectors of a MODEL: an exported generator, or a run's folder.
 
     Generators that transform vectors (bao2019, latif2020, su2021) need --features, those that sample (yi2019, sahu2017,
-    sahu2018) --samples. The table has the generator's features in their order, speaker and session as given, the
-    emotion that each vector was made to be of, and where it comes from. In a folder of corpora, under the name of the
-    feature set, it is a corpus.
+    sahu2018) --samples; that of su2021 carries vectors, with their labels, to its target corpus. The table has the
+    generator's features in their order, speaker and session as given, the emotion that each vector was made to be of,
+    and where it comes from. In a folder of corpora, under the name of the feature set, it is a corpus.
 
     \b
       tfsergan synthesize runs/yi2019 --samples 200 --to corpora/synthetic/is11.parquet

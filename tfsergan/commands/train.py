@@ -24,7 +24,7 @@ MEASURES = {
     "two_sample": "accuracy of a linear classifier that tells them from real ones: 0.5 it can't, 1 it always can",
 }
 
-DEMO_PARTS = ("demo/labelled", "demo/source")
+DEMO_PARTS = {"corpus": "demo/labelled", "source": "demo/source", "target": "demo/cross"}
 
 
 @click.command(short_help="Train one generative method on a corpus of your own.")
@@ -33,6 +33,7 @@ DEMO_PARTS = ("demo/labelled", "demo/source")
 @click.option(
     "--source", help="Unlabelled corpus, which EmotionCycleGAN carries to the emotions; demo is the demo's."
 )
+@click.option("--target", help="Unlabelled corpus, which CCEmoGAN carries the labelled one to; or demo.")
 @click.option(
     "--labels",
     metavar="RULE",
@@ -62,13 +63,14 @@ def train(method: str, out: Path | None, quiet: bool, **options: Any) -> None:
     """Train one generative METHOD on all utterances of a corpus, and export its generator.
 
     METHOD is a method or its paper: EmotionCycleGAN (bao2019), ADAN (yi2019), MixupGAN (latif2020), AAE (sahu2017),
-    ConditionalGAN, VanillaGAN (sahu2018). The run's folder gets `generator/`, a SavedModel, and `quality.json`.
+    ConditionalGAN, VanillaGAN (sahu2018), CCEmoGAN (su2021). The run's folder gets `generator/`, a SavedModel, and `quality.json`.
     Killed or interrupted, the same command goes on where it was.
 
     \b
       tfsergan train ADAN --corpus emodb --manual-dir CORPORA
       tfsergan train ADAN --corpus my_corpus --labels own --held-out 5 --schedule compact
       tfsergan train EmotionCycleGAN --corpus emodb --source librispeech_test_clean --set lambda_cls=2
+      tfsergan train CCEmoGAN --corpus emodb --labels activation3 --target my_corpus
     """
     from tfsergan import display, engine, papers
 
@@ -77,7 +79,7 @@ def train(method: str, out: Path | None, quiet: bool, **options: Any) -> None:
     if "repeats" in paper.hyperparameters:
         overrides.setdefault("repeats", "1")
     settings = paper.settings(options["schedule"], overrides)
-    require_source(method, paper.generators[method], options["name"], options["source"])
+    require_other(method, other_option(paper.generators[method]), options)
     with display.shown(quiet) as report:
         engine.set_up(options["threads"])
         from tfsergan.evaluation import Run
@@ -101,29 +103,45 @@ def train(method: str, out: Path | None, quiet: bool, **options: Any) -> None:
     show(run, generator, measures)
 
 
-def require_source(method: str, roles: Sequence[str], labelled: str, source: str | None) -> None:
+def other_option(roles: Sequence[str]) -> str:
+    """The option that names the unlabelled corpus of a method, if it has one: "source", "target" or ""."""
+    return "" if len(roles) == 1 else "source" if roles[1] == "source" else "target"
+
+
+def require_other(method: str, needed: str, options: Mapping[str, Any]) -> None:
     """Refuses a method without the unlabelled corpus that it needs, with one that it does not, or with the labelled one.
+
+    Args:
+        needed: as of `other_option`.
 
     Raises:
         UsageError: so it is.
     """
-    if len(roles) > 1 and not source:
+    for option in ("source", "target"):
+        if options[option] and option != needed:
+            instead = f"It takes --{needed} NAME." if needed else "It learns from the labelled corpus alone."
+            raise UsageError(f"--{option} {options[option]}: {method} takes none. {instead}")
+    if not needed:
+        return
+    if not options[needed]:
+        why = {
+            "source": "carries unlabelled speech to the emotions",
+            "target": "carries labelled vectors to another corpus",
+        }
         raise UsageError(
-            f"{method} carries unlabelled speech to the emotions: name a corpus of it with --source NAME."
+            f"{method} {why[needed]}: name a corpus of speech, whose labels it does not look at, with "
+            f"--{needed} NAME."
         )
-    if len(roles) == 1 and source:
-        raise UsageError(f"--source {source}: {method} learns from the labelled corpus alone. Leave it out.")
-    if source and len({*parts(labelled, source)}) == 1:
+    if part(options["name"], "corpus") == part(options[needed], needed):
         raise UsageError(
-            f"--source {source} is the labelled corpus too: the generator would learn from utterances that are held "
-            "out. Name another corpus of speech."
+            f"--{needed} {options[needed]} is the labelled corpus too: the generator would learn from utterances that "
+            "are held out. Name another corpus of speech."
         )
 
 
-def parts(labelled: str, source: str | None) -> tuple[str, str | None]:
-    """The names of the labelled and the unlabelled corpus, with the demo's own for `demo`."""
-    of_labelled, of_source = DEMO_PARTS
-    return of_labelled if labelled == "demo" else labelled, of_source if source == "demo" else source
+def part(name: str, option: str) -> str:
+    """The name of a corpus; `demo` is the part of the demo that an option means."""
+    return DEMO_PARTS[option] if name == "demo" else name
 
 
 def load_corpora(
@@ -139,7 +157,8 @@ def load_corpora(
 
     roles = paper.generators[method]
     shared = {name: options[name] for name in ("manual_dir", "data_dir", "allow_partial")}
-    named = [name for name in parts(options["name"], options["source"]) if name]
+    other = other_option(roles)
+    named = [part(options["name"], "corpus"), *([part(options[other], other)] if other else [])]
     found: dict[str, Corpus] = {}
     for role, name in zip(roles, named, strict=True):
         spec = paper.roles[role]
@@ -215,8 +234,8 @@ def trained(run: "Run", method: str) -> tuple[Path, dict[str, float]]:
         script.export_generators(run.folder, evaluation.read_run(run.folder), folder, None, stage)
     generator = synthesis.Generator(folder)
     run.report("quality", 0, 1)
-    source = others[0] if others else None
-    measures = synthesis.quality_of(generator, labelled, source, seed=run.seed_of("quality"))
+    other = others[0] if others else None
+    measures = synthesis.quality_of(generator, labelled, other, seed=run.seed_of("quality"))
     run.report("quality", 1, 1)
     files.write_atomically(run.folder / "quality.json", json.dumps(measures, indent=1).encode())
     return folder, measures
@@ -234,6 +253,8 @@ def show(run: "Run", generator: Path, measures: Mapping[str, float]) -> None:
         click.echo(f"{name or 'mean':{width}}  " + "  ".join(f"{measures[key]:>10.3f}" for key in keys))
     for measure, meaning in MEASURES.items():
         click.echo(f"{measure}: {meaning}")
+    if card["signature"] == "augment":
+        click.echo("Real vectors are those of the target, whose labels nobody has looked at.")
     click.echo(f"\n{generator}     SavedModel; README.md there says how to use it")
     click.echo(f"tensorboard --logdir {run.folder}/tensorboard")
     given = "--samples 100" if card["signature"] == "sample" else f"--features {card['feature_set']}.csv"
