@@ -6,9 +6,6 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
 # One thread, as a run's processes have: sums over several differ in the last bits. Before scikit-learn, too.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
-# What is printed, and where stages are kept, is asked of the tests alone, not of whoever runs them.
-for _name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TFSERGAN_STAGES"):
-    os.environ.pop(_name, None)
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +14,10 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+
+# What is printed, and where stages are kept, is decided by the tests, not by whoever runs them.
+for _name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TFSERGAN_STAGES"):
+    os.environ.pop(_name, None)
 
 # The same examples everywhere, as long as a slow machine takes for them; others: --hypothesis-profile=default.
 hypothesis.settings.register_profile(
