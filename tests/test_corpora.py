@@ -154,26 +154,27 @@ def test_a_faulty_table_leaves_nothing_behind(toy):
 
 
 SLOW_BUILD = """
-import sys, time
+import sys
 from tfsergan import corpora
 def report(task, done, total):
     if task.startswith("Preparing") and not done:
         print("building", flush=True)
-        time.sleep(float(sys.argv[3]))
+        sys.stdin.readline()
 print(corpora.load("own", "toy", manual_dir=sys.argv[1], data_dir=sys.argv[2], report=report).fingerprint)
 """
 
 
-def slow_build(toy: Toy, seconds: float) -> subprocess.Popen:
-    """Another process, stopped in the middle of its build."""
-    command = [sys.executable, "-c", SLOW_BUILD, str(toy.manual_dir), str(toy.data_dir), str(seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+def slow_build(toy: Toy) -> subprocess.Popen:
+    """Another process, in the middle of its build until it is sent a line."""
+    command = [sys.executable, "-c", SLOW_BUILD, str(toy.manual_dir), str(toy.data_dir)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, **pipes, text=True)
     assert process.stdout.readline() == "building\n"
     return process
 
 
 def test_a_killed_build_is_not_used_and_is_cleared_away(toy):
-    process = slow_build(toy, seconds=60)
+    process = slow_build(toy)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     folder = toy.data_dir / "feature_table" / "own-toy"
@@ -183,11 +184,19 @@ def test_a_killed_build_is_not_used_and_is_cleared_away(toy):
 
 
 def test_a_second_process_waits_for_the_first_to_build(toy):
-    process = slow_build(toy, seconds=1)
-    fingerprint = toy.load().fingerprint
-    assert any(task.startswith("Waiting for another process") for task in toy.told)
-    assert not toy.built()
-    assert process.communicate(timeout=60)[0] == f"{fingerprint}\n"
+    process, told = slow_build(toy), []
+
+    def report(task: str, *_: int) -> None:
+        told.append(task)
+        if task.startswith("Waiting for another process") and process.stdin:
+            process.stdin.close()
+            process.stdin = None
+
+    folders = {"manual_dir": toy.manual_dir, "data_dir": toy.data_dir}
+    fingerprint = corpora.load("own", "toy", report=report, **folders).fingerprint
+    assert process.stdin is None
+    assert not any(task.startswith("Preparing") for task in told)
+    assert process.communicate(timeout=300)[0] == f"{fingerprint}\n"
 
 
 def test_a_data_dir_that_is_only_read_needs_no_lock(toy):

@@ -279,7 +279,7 @@ def test_a_second_process_is_refused(tmp_path, tiny_run):
         began = time.monotonic()
         with pytest.raises(TfserganError, match=r"another tfsergan process.*--out"), run.opened():
             pytest.fail("opened")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30  # the other one has the folder for 60 s
     finally:
         holder.kill()
         holder.wait()

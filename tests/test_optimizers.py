@@ -80,6 +80,7 @@ def test_what_was_trained_is_freed():
         gc.collect()
         return sum(isinstance(thing, tf.Variable | tf.Graph) for thing in gc.get_objects())
 
+    train()  # what the first one in a process makes once stays
     before = kept()
     train()
-    assert kept() == before
+    assert kept() <= before  # less where what an earlier test left is freed only now
