@@ -26,6 +26,7 @@ ARGUMENTS = (
     *("--disable-sync", "--no-first-run", "--disable-quic"),
     *("--use-angle=swiftshader", "--enable-unsafe-swiftshader"),  # the projector draws with WebGL
 )
+PATIENCE = 120_000  # ms
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 
 
@@ -35,7 +36,7 @@ def browser() -> Iterator:
     if CHROMIUM is None:
         pytest.skip("there is no Chromium: install it, or put it on the PATH")
     with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS), timeout=PATIENCE)
         yield found
         found.close()
 
@@ -57,6 +58,7 @@ def opened(browser):
 
     def go(path, viewport=DESK, **options):
         contexts.append(browser.new_context(viewport=viewport, **options))
+        contexts[-1].set_default_timeout(PATIENCE)
         found = contexts[-1].new_page()
         found.on("console", lambda message: faults.append(message.text))
         found.on("pageerror", lambda error: faults.append(str(error)))
@@ -85,6 +87,8 @@ def distinct_colours(png: bytes) -> int:
 
 
 def test_every_link_has_its_target(opened, overview_page):
+    from playwright import sync_api
+
     tab = opened(overview_page)
     links = tab.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
     ids = tab.eval_on_selector_all("[id]", "all => all.map(e => e.id)")
@@ -92,6 +96,8 @@ def test_every_link_has_its_target(opened, overview_page):
     assert {link[1:] for link in links} <= set(ids)
     assert len(set(ids)) == len(ids)
     tab.click(".contents a[href='#bao2019-1']")
+    # The browser scrolls in its next frame.
+    sync_api.expect(tab.locator("#bao2019-1")).to_be_in_viewport(timeout=PATIENCE)
     assert 0 <= tab.eval_on_selector("#bao2019-1", "e => e.getBoundingClientRect().top") < 300
 
 
@@ -243,6 +249,7 @@ def loaded(address: str, seconds: float = 120) -> bool:
 def test_tensorboard_shows_curves_figures_sessions_and_vectors(browser, tensorboard):
     assert loaded(tensorboard)
     context = browser.new_context(viewport=DESK)
+    context.set_default_timeout(PATIENCE)
     tab = context.new_page()
     expected = {
         "scalars": (
@@ -262,7 +269,7 @@ def test_tensorboard_shows_curves_figures_sessions_and_vectors(browser, tensorbo
         # The projector is a page in a frame in a frame.
         shown = tab.frame_locator("iframe").frame_locator("iframe") if name == "projector" else tab
         for text in texts:
-            shown.get_by_text(text).first.wait_for(timeout=60_000)
+            shown.get_by_text(text).first.wait_for(timeout=PATIENCE)
     context.close()
     with urllib.request.urlopen(f"{tensorboard}data/plugin/projector/info?run=figures", timeout=60) as answer:
         assert b"figure 2.labels.tsv" in answer.read()
