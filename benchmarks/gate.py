@@ -46,6 +46,7 @@ KEY_FIGURES = (
     ("yi2019", 1, "SVM", "test", "wa", "paper"),
     ("yi2019", 1, "ADAN + SVM", "test", "wa", "strict"),
     ("yi2019", 1, "ADAN + DNN", "test", "wa", "paper"),
+    ("yi2019", 1, "ADAN + DNN", "test", "wa", "strict"),
 )
 
 
