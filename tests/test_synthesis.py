@@ -115,6 +115,12 @@ def test_samples_depend_on_the_seed_alone(sampler):
     assert set(one.columns["speaker"]) == {"synthetic"}
 
 
+def assert_same_vectors(some: np.ndarray, others: np.ndarray) -> None:
+    """But for the last bits: some processors multiply two rows in another order than five."""
+    scale = np.abs(others).max(axis=0)
+    np.testing.assert_allclose(some / scale, others / scale, rtol=0, atol=1e-5)
+
+
 def test_remade_vectors_keep_their_emotion(tmp_path, raw, table):
     scaler = MinMaxScaler().fit(raw)
     export.save_scalers(tmp_path, scaler, scaler, FEATURES, CLASSES)
@@ -127,7 +133,7 @@ def test_remade_vectors_keep_their_emotion(tmp_path, raw, table):
     )
     some = synthesize(folder, table, emotion="sadness")
     assert some.columns["source_utterance"].tolist() == ["u2", "u3"]
-    np.testing.assert_array_equal(some.x, made.x[2:4])
+    assert_same_vectors(some.x, made.x[2:4])
 
 
 def test_carried_vectors_keep_their_emotion(tmp_path, raw, table):
@@ -140,7 +146,7 @@ def test_carried_vectors_keep_their_emotion(tmp_path, raw, table):
     assert made.columns["utterance"].tolist() == [f"u{i}_carried" for i in range(5)]
     expected = generators[0](source.transform(raw)[None], training=False)[0]
     np.testing.assert_allclose(target.transform(made.x), expected, rtol=1e-3, atol=1e-4)  # offsets cancel
-    np.testing.assert_array_equal(synthesize(folder, table, emotion="sadness").x, made.x[2:4])
+    assert_same_vectors(synthesize(folder, table, emotion="sadness").x, made.x[2:4])
     frame = pd.read_csv(table)
     frame.assign(emotion=["joy", "joy", "sadness", "odd", "joy"]).to_csv(table, index=False)
     with pytest.raises(UsageError, match=r"utterance u3 is labelled 'odd'; .*`emotion` with joy, sadness"):
