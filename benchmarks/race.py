@@ -135,7 +135,10 @@ def measure(
         for name, contestant in list(running.items()):
             with out_of_the_race(name, running, figures):
                 times[name].append(contestant.ask("time", iterations))
-    peaks = {name: contestant.ask("memory") for name, contestant in running.items()}
+    peaks = {}
+    for name, contestant in list(running.items()):
+        with out_of_the_race(name, running, figures):
+            peaks[name] = contestant.ask("memory")
     for contestant in running.values():
         contestant.close()
     return judged(builds, {name: times[name] for name in running}, peaks, figures, reference)
