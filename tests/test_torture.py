@@ -127,7 +127,8 @@ def disks(tmp_path) -> Iterator[Disks]:
         pytest.skip("unshare and nsenter of util-linux are not installed")
     holder = subprocess.Popen(["unshare", "--mount", *as_root, "sleep", "7200"], stderr=subprocess.DEVNULL)
     try:
-        time.sleep(1)
+        while holder.poll() is None and Path(f"/proc/{holder.pid}/comm").read_text() != "sleep\n":
+            time.sleep(0.01)  # before, mounts would be everybody's
         user = ["--user", "--preserve-credentials"] if as_root else []
         found = Disks(holder, ["nsenter", f"--target={holder.pid}", "--mount", *user])
         (tmp_path / "out").mkdir()
