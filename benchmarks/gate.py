@@ -35,7 +35,7 @@ POINTS = {"uar": 0.025, "wa": 0.025, "distance": 0.02, "source_distance": 1e-4, 
 # A distance is of one GAN: with oneDNN's kernels for SSE4.1, AVX, AVX2 and AVX-512, 0.035, 0.042, 0.039 and 0.033 (lambda_cls=2).
 DEVIATIONS = 3  # of a cell's seeds
 
-# What the pages in docs/papers say in their first tables: paper, table, row, column, metric, protocol.
+# What the pages in docs/papers say in their first tables, of schedule compact: paper, table, row, column, metric, protocol.
 KEY_FIGURES = (
     ("bao2019", 1, "target - syn (lambda_cls=0)", "distance", "distance", "strict"),
     ("bao2019", 2, "", "Real", "uar", "strict"),
@@ -185,8 +185,8 @@ def faults_of_pages(committed: Path, pages: Path) -> Iterator[str]:
         rows = [
             found
             for found in results.read(committed / f"{name}.jsonl")
-            if (found["table"], found["row"], found["column"], found["protocol"])
-            == (number, row, column, protocol)
+            if (found["table"], found["row"], found["column"], found["protocol"], found["schedule"])
+            == (number, row, column, protocol, "compact")
             and metric in found["metrics"]
         ]
         spec = papers.load(name).table(number)
