@@ -460,8 +460,9 @@ def stage_work(transfer: Transfer) -> dict[str, float]:
 
 def train_generator(run: Run, fold: folds.Fold, method: str) -> str:
     """Trains CCEmoGAN from the labelled corpus to the whole of the other one, which may be unlabelled; gives its stage."""
-    target, _, task = run.paper.generators[method][1].partition("/")
-    Transfer(run, Piece(task, target, folds.whole(run.corpus(f"{target}/{task}")))).gan(method)
+    _, role = run.corpora
+    target, _, task = role.partition("/")
+    Transfer(run, Piece(task, target, folds.whole(run.corpus(role)))).gan(method)
     return method
 
 

@@ -154,6 +154,38 @@ def test_carried_vectors_keep_their_emotion(tmp_path, raw, table):
     frame.drop(columns="emotion").to_csv(table, index=False)
     with pytest.raises(UsageError, match="utterance u0 has no label"):
         synthesize(folder, table)
+    from_frame = synthesize(folder, frame.drop(columns="session").set_index("utterance"))
+    np.testing.assert_array_equal(from_frame.x, made.x)
+    assert from_frame.columns["speaker"].tolist() == ["a", "a", "b", "b", "b"]
+
+
+def test_carried_vectors_are_measured_among_the_whole_target(tmp_path, monkeypatch):
+    manual_dir = tmp_path / "corpora"
+    rng = np.random.default_rng(0)
+    for name in ("labelled", "target"):
+        frame = pd.DataFrame(rng.normal(size=(30, 3)).astype("f4"), columns=FEATURES)
+        frame.insert(0, "utterance", [f"u{i:02d}" for i in range(30)])
+        frame.insert(1, "speaker", "a")
+        frame.insert(2, "emotion", ["joy", "joy", "sadness"] * 10)
+        (manual_dir / name).mkdir(parents=True)
+        frame.to_parquet(manual_dir / name / "toy.parquet", index=False)
+    labelled = corpora.load("labelled", "toy", "own", manual_dir=manual_dir)
+    target = corpora.load("target", "toy", None, manual_dir=manual_dir)
+    scaler = MinMaxScaler().fit(target.x)
+    export.save_scalers(tmp_path, scaler, scaler, FEATURES, CLASSES)
+    networks = cycle_gan.generators(settings("su2021"), 3, 2, [1])
+    generator = synthesis.Generator(
+        export.export_translators(*networks, tmp_path, tmp_path / "translators", CARD)
+    )
+    found = synthesis.quality_of(generator, labelled, target, seed=0)
+    assert {*found} == {"nearest", "coverage", "two_sample"}
+    carry = target.x[::-1].copy()
+    monkeypatch.setattr(generator, "carry", lambda x, emotion: carry)
+    copies = synthesis.quality_of(generator, labelled, target, seed=0)
+    assert copies["nearest"] == 0
+    assert copies["coverage"] == 1
+    with pytest.raises(UsageError, match="trained on an unlabelled corpus too"):
+        synthesis.quality_of(generator, labelled, None, seed=0)
 
 
 @pytest.mark.parametrize("suffix", synthesis.SUFFIXES)

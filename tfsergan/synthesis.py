@@ -406,12 +406,17 @@ def required(generator: Generator, other: Corpus | None) -> Corpus:
 
 
 def quality_of_carried(generator: Generator, corpus: Corpus, target: Corpus, seed: int) -> dict[str, float]:
-    """The same of a corpus's vectors that are carried to a target: each class among all of it, whose labels nobody knows."""
-    real, k = vectors_of(target), len(corpus.classes)
+    """The same of a corpus's vectors that are carried to a target, all together: nobody knows the target's classes.
+
+    At most as many target vectors are drawn as the corpus has.
+    """
+    rows = np.random.default_rng(seed).permutation(len(target))[: len(corpus)]
+    real = vectors_of(target)[np.sort(rows)]
     made = generator.carry(vectors_of(corpus), np.array(corpus.classes)[corpus.emotion])
     z = StandardScaler().fit(real)
-    among, labels = np.tile(z.transform(real), (k, 1)), np.repeat(np.arange(k), len(real))
-    return quality(among, labels, z.transform(made), corpus.emotion, corpus.classes, seed)
+    whole = [np.zeros(len(vectors), int) for vectors in (real, made)]
+    found = quality(z.transform(real), whole[0], z.transform(made), whole[1], ("all",), seed)
+    return {name: value for name, value in found.items() if "/" not in name}
 
 
 # ---- from vectors, or from noise --------------------------------------------------------------------------------
@@ -432,7 +437,8 @@ def synthesize(
     Args:
         model: folder of an exported generator, or of a run, whose generator is then exported for the purpose.
         features: of generators that transform vectors: a feature table's file (Parquet, CSV, ARFF), a corpus, or a
-            data frame with a column a feature, its index the utterances' names. Raw, as of the corpus trained on.
+            data frame with a column a feature, its index the utterances' names; its columns `emotion`, `speaker`,
+            `session`, `gender` and `part`, if it has them, are text. Raw, as of the corpus trained on.
         n: of generators that sample: vectors of each emotion.
         emotion: one emotion or several; all if empty.
         seed: of the noise; the same seed gives the same vectors.
@@ -543,8 +549,9 @@ def require_classes(generator: Generator, given: Utterances) -> None:
         if label not in generator.classes:
             fault = f"is labelled {label!r}" if label else "has no label"
             raise UsageError(
-                f"{given.where}: utterance {name} {fault}; {generator.name} carries vectors of known emotions to its target: "
-                f"a column `emotion` with {', '.join(generator.classes)}."
+                f"{given.where}: utterance {name} {fault}; {generator.name} carries vectors of known emotions to its "
+                f"target and needs a column `emotion` with {', '.join(generator.classes)}, or a corpus with the label rule "
+                "it was trained with: tfsergan.synthesize(MODEL, tfsergan.load_corpus(NAME, FEATURES, labels=RULE))."
             )
 
 
@@ -602,6 +609,8 @@ def in_order(text: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def of_frame(frame: "pd.DataFrame") -> Utterances:
     """The vectors of a data frame."""
+    known = [name for name in TEXT[1:] if name in frame.columns]
+    given, frame = frame[known], frame.drop(columns=known)
     x = np.asarray(frame, np.float32)
     bad = np.argwhere(~np.isfinite(x))
     if len(bad):
@@ -612,4 +621,5 @@ def of_frame(frame: "pd.DataFrame") -> Utterances:
         )
     text = {name: np.full(len(x), "") for name in TEXT}
     text["utterance"] = np.array([str(name) for name in frame.index])
+    text |= {name: given[name].fillna("").astype(str).to_numpy(str) for name in known}
     return Utterances(x, tuple(map(str, frame.columns)), text, "the data frame")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from tfsergan import _toml, cli, training
+from tfsergan import _toml, cli, synthesis, training
 from tfsergan.papers import generator
 
 ADAN = [f"--set={text}" for text in ("autoencoder_units=5", "other_units=4", "latent=3", "updates=8")]
@@ -30,8 +30,19 @@ def manual_dir(tmp_path_factory) -> Path:
     frame.insert(1, "speaker", [f"s{i // 9}" for i in range(36)])
     (folder / "mine").mkdir()
     frame.assign(emotion=labels).to_csv(folder / "mine" / "toy.csv", index=False)
-    (folder / "talks").mkdir()
-    frame.to_parquet(folder / "talks" / "toy.parquet", index=False)
+    others = {
+        "talks": frame,
+        "talks_labelled": frame.assign(emotion=np.roll(labels, 5)),
+        "rated": frame.assign(valence=np.arange(36) % 3 * 2.0),
+        "reordered": frame[[*frame.columns[:2], *frame.columns[:1:-1]]],
+        "single": frame[:1],
+    }
+    for name, table in others.items():
+        (folder / name).mkdir()
+        table.to_parquet(folder / name / "toy.parquet", index=False)
+    (folder / "rated" / "label_rules.toml").write_text(
+        '[valence3]\nof = "valence"\nclasses = { low = "[0, 1]", mid = "(1, 3)", high = "[3, 4]" }\nsource = "a test"\n'
+    )
     return folder
 
 
@@ -118,13 +129,23 @@ def test_style_transfer_from_a_source(tfsergan, manual_dir):
     assert frame["speaker"].tolist() == [f"s{i // 9}" for i in range(36)]
 
 
+CARRY = [
+    *(f"--set={name}=4" for name in ("generator_units", "discriminator_units", "classifier.units")),
+    *(f"--set={name}=4" for name in ("pretrain_updates", "gan_updates", "classifier.activation_updates")),
+    *("--set=classifier.valence_updates=4", "--set=batch_size=8"),
+]
+
+
 def test_labelled_vectors_carried_to_a_corpus_without_labels(tfsergan, manual_dir):
-    units = ("generator_units", "discriminator_units", "classifier.units")
-    updates = ("pretrain_updates", "gan_updates", "classifier.activation_updates")
-    settings = [f"--set={name}=4" for name in (*units, *updates)] + ["--set=batch_size=8"]
-    done = tfsergan("train", "su2021", *OWN, "--held-out", "s3", "--target", "talks", *settings)
+    done = tfsergan("train", "su2021", *OWN, "--held-out", "s3", "--target", "talks", *CARRY)
     assert done.exit_code == 0, done.output
     assert "Real vectors are those of the target" in done.output
+    assert "tfsergan synthesize runs/CCEmoGAN/generator --features toy.csv" in done.output
+    labelled = ("--target", "talks_labelled", "--out", "runs/labelled")
+    again = tfsergan("train", "su2021", *OWN, "--held-out", "s3", *labelled, *CARRY)
+    assert again.exit_code == 0, again.output
+    weights = [synthesis.weights_digest(Path(f"runs/{name}/generator")) for name in ("CCEmoGAN", "labelled")]
+    assert weights[0] == weights[1]
     run = _toml.loads(Path("runs/CCEmoGAN/run.toml").read_text(encoding="utf-8"))
     assert [run["corpora"][f"{role}/activation"]["utterances"] for role in ("source", "stand_in")] == [27, 36]
     table = manual_dir / "mine" / "toy.csv"
@@ -137,6 +158,18 @@ def test_labelled_vectors_carried_to_a_corpus_without_labels(tfsergan, manual_di
     assert frame["emotion"].unique().tolist() == ["odd"]
     unlabelled = ("--features", manual_dir / "talks" / "toy.parquet", "--to", "talks.csv")
     assert "has no label" in told(tfsergan("synthesize", "runs/CCEmoGAN", *unlabelled), 2)
+
+
+def test_the_label_rule_chooses_the_task_and_the_next_step(tfsergan, tmp_path):
+    labels = ("--labels", "valence3", "--features", "toy", "--quiet")
+    done = tfsergan("train", "CCEmoGAN", "--corpus", "rated", *labels, "--target", "talks", *CARRY)
+    assert done.exit_code == 0, done.output
+    run = _toml.loads(Path("runs/CCEmoGAN/run.toml").read_text(encoding="utf-8"))
+    assert [*run["corpora"]] == ["source/valence", "stand_in/valence"]
+    (following,) = re.findall(r"^in Python: (.*)", done.output, re.M)
+    assert 'load_corpus("rated", "toy", labels="valence3")' in following
+    exec(f"import tfsergan\n{following}", {})
+    assert sorted({*pd.read_csv("synthetic.csv")["emotion"]}) == ["high", "low", "mid"]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +185,8 @@ def test_labelled_vectors_carried_to_a_corpus_without_labels(tfsergan, manual_di
             r"--source talks: CCEmoGAN takes none. It takes --target NAME",
         ),
         (("su2021", *OWN, "--target", "mine"), 2, r"--target mine is the labelled corpus too"),
+        (("su2021", *OWN, "--target", "single"), 1, r"single has one utterance"),
+        (("su2021", *OWN, "--target", "reordered"), 1, r"reordered has .* in another order"),
         (("bao2019", *OWN), 2, r"carries unlabelled speech to the emotions: .* with --source NAME"),
         (("bao2019", *OWN, "--source", "mine"), 2, r"--source mine is the labelled corpus too"),
         (("bao2019", "--corpus=demo", "--source=demo/labelled"), 2, r"is the labelled corpus too"),

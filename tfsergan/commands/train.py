@@ -41,7 +41,9 @@ DEMO_PARTS = {"corpus": "demo/labelled", "source": "demo/source", "target": "dem
     "[default: the paper's]",
 )
 @click.option("--features", help="Feature set, such as is09.  [default: the paper's]")
-@click.option("--held-out", multiple=True, metavar="SESSION", help="Leave this session out; repeatable.")
+@click.option(
+    "--held-out", multiple=True, metavar="SESSION", help="Leave this session of --corpus out; repeatable."
+)
 @click.option(
     "--schedule",
     default="quick",
@@ -100,7 +102,7 @@ def train(method: str, out: Path | None, quiet: bool, **options: Any) -> None:
         with run.opened(command_line(options["manual_dir"])):
             tell_warnings(run)
             generator, measures = trained(run, method)
-    show(run, generator, measures)
+    show(run, generator, measures, options["labels"])
 
 
 def other_option(roles: Sequence[str]) -> str:
@@ -134,8 +136,8 @@ def require_other(method: str, needed: str, options: Mapping[str, Any]) -> None:
         )
     if part(options["name"], "corpus") == part(options[needed], needed):
         raise UsageError(
-            f"--{needed} {options[needed]} is the labelled corpus too: the generator would learn from utterances that "
-            "are held out. Name another corpus of speech."
+            f"--{needed} {options[needed]} is the labelled corpus too, whose held-out utterances would be learnt from. "
+            "Name another corpus of speech."
         )
 
 
@@ -151,11 +153,12 @@ def load_corpora(
 
     Raises:
         UsageError: frames instead of vectors, or no such session.
-        TfserganError: fewer than two classes, a class of fewer than two utterances, or other features in the source.
+        TfserganError: fewer than two classes, a class or an unlabelled corpus of fewer than two utterances, or other
+            features in the unlabelled corpus.
     """
     from tfsergan import corpora
 
-    roles = paper.generators[method]
+    roles = roles_for(paper, method, options["labels"])
     shared = {name: options[name] for name in ("manual_dir", "data_dir", "allow_partial")}
     other = other_option(roles)
     named = [part(options["name"], "corpus"), *([part(options[other], other)] if other else [])]
@@ -170,9 +173,20 @@ def load_corpora(
     for corpus in found.values():
         if corpus.feature_names != labelled.feature_names:
             raise TfserganError(
-                f"{corpus.name} has other features than {labelled.name}; prepare both with one feature set."
+                f"{corpus.name} has other features than {labelled.name}, or has them in another order; prepare both with "
+                "one feature set."
             )
+        if len(corpus) < 2:
+            raise TfserganError(f"{corpus.name} has one utterance; a generator needs two at least.")
     return found
+
+
+def roles_for(paper: "Paper", method: str, labels: str | None) -> list[str]:
+    """The roles whose corpora a method learns from; where a paper has tasks, of the one with this label rule, or the first."""
+    roles, base = list(paper.generators[method]), paper.generators[method][0].partition("/")[0]
+    rules = {name: role.labels.values() for name, role in paper.roles.items() if name.startswith(f"{base}/")}
+    task = next((name.partition("/")[2] for name, known in rules.items() if labels in known), None)
+    return [f"{role.partition('/')[0]}/{task}" for role in roles] if task else roles
 
 
 def checked(corpus: "Corpus") -> "Corpus":
@@ -227,7 +241,7 @@ def trained(run: "Run", method: str) -> tuple[Path, dict[str, float]]:
     from tfsergan import evaluation, files, folds, synthesis
 
     script = importlib.import_module(f"tfsergan.reproductions.{run.paper.name}")
-    labelled, *others = (run.corpus(role) for role in run.paper.generators[method])
+    labelled, *others = map(run.corpus, run.corpora)
     stage = script.train_generator(run, folds.whole(labelled), method)
     folder = run.folder / "generator"
     if not (folder / synthesis.CARD).exists():
@@ -241,21 +255,30 @@ def trained(run: "Run", method: str) -> tuple[Path, dict[str, float]]:
     return folder, measures
 
 
-def show(run: "Run", generator: Path, measures: Mapping[str, float]) -> None:
+def show(run: "Run", generator: Path, measures: Mapping[str, float], labels: str | None) -> None:
     """Prints the quality of what the generator makes, what is where, and what to do next."""
     from tfsergan import synthesis
 
     card = synthesis.read_card(generator)
     width = max(len(name) for name in (*card["classes"], "mean"))
     click.echo(f"{'':{width}}  " + "  ".join(f"{name:>10}" for name in MEASURES))
-    for name in (*card["classes"], ""):
+    by_class = [name for name in card["classes"] if f"nearest/{name}" in measures]
+    for name in (*by_class, ""):
         keys = [f"{measure}/{name}" if name else measure for measure in MEASURES]
         click.echo(f"{name or 'mean':{width}}  " + "  ".join(f"{measures[key]:>10.3f}" for key in keys))
     for measure, meaning in MEASURES.items():
         click.echo(f"{measure}: {meaning}")
     if card["signature"] == "augment":
-        click.echo("Real vectors are those of the target, whose labels nobody has looked at.")
+        click.echo("Real vectors are those of the target, all together: its labels are not looked at.")
     click.echo(f"\n{generator}     SavedModel; README.md there says how to use it")
     click.echo(f"tensorboard --logdir {run.folder}/tensorboard")
+    if card["signature"] == "augment" and labels != "own":
+        # A table of features has the corpus's own labels, not the classes of a rule.
+        role = next(iter(run.corpora))
+        corpus, name = run.corpus(role), run.corpus(role).name.partition(" without ")[0]
+        rule = labels or run.paper.roles[role].rule(name)
+        load = f'tfsergan.load_corpus("{name}", "{corpus.features}", labels="{rule}")'
+        click.echo(f'in Python: tfsergan.synthesize("{generator}", {load}).write("synthetic.csv")')
+        return
     given = "--samples 100" if card["signature"] == "sample" else f"--features {card['feature_set']}.csv"
     click.echo(f"tfsergan synthesize {generator} {given} --to synthetic.csv")
