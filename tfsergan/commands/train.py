@@ -102,7 +102,7 @@ def train(method: str, out: Path | None, quiet: bool, **options: Any) -> None:
         with run.opened(command_line(options["manual_dir"])):
             tell_warnings(run)
             generator, measures = trained(run, method)
-    show(run, generator, measures, options["labels"])
+    show(run, generator, measures, options)
 
 
 def other_option(roles: Sequence[str]) -> str:
@@ -255,7 +255,7 @@ def trained(run: "Run", method: str) -> tuple[Path, dict[str, float]]:
     return folder, measures
 
 
-def show(run: "Run", generator: Path, measures: Mapping[str, float], labels: str | None) -> None:
+def show(run: "Run", generator: Path, measures: Mapping[str, float], options: Mapping[str, Any]) -> None:
     """Prints the quality of what the generator makes, what is where, and what to do next."""
     from tfsergan import synthesis
 
@@ -272,12 +272,13 @@ def show(run: "Run", generator: Path, measures: Mapping[str, float], labels: str
         click.echo("Real vectors are those of the target, all together: its labels are not looked at.")
     click.echo(f"\n{generator}     SavedModel; README.md there says how to use it")
     click.echo(f"tensorboard --logdir {run.folder}/tensorboard")
-    if card["signature"] == "augment" and labels != "own":
+    if card["signature"] == "augment" and options["labels"] != "own":
         # A table of features has the corpus's own labels, not the classes of a rule.
         role = next(iter(run.corpora))
         corpus, name = run.corpus(role), run.corpus(role).name.partition(" without ")[0]
-        rule = labels or run.paper.roles[role].rule(name)
-        load = f'tfsergan.load_corpus("{name}", "{corpus.features}", labels="{rule}")'
+        rule = options["labels"] or run.paper.roles[role].rule(name)
+        partial = ", allow_partial=True" if options["allow_partial"] else ""
+        load = f'tfsergan.load_corpus("{name}", "{corpus.features}", labels="{rule}"{partial})'
         click.echo(f'in Python: tfsergan.synthesize("{generator}", {load}).write("synthetic.csv")')
         return
     given = "--samples 100" if card["signature"] == "sample" else f"--features {card['feature_set']}.csv"
