@@ -275,10 +275,10 @@ def show(run: "Run", generator: Path, measures: Mapping[str, float], options: Ma
     if card["signature"] == "augment" and options["labels"] != "own":
         # A table of features has the corpus's own labels, not the classes of a rule.
         role = next(iter(run.corpora))
-        corpus, name = run.corpus(role), run.corpus(role).name.partition(" without ")[0]
+        name, features = part(options["name"], "corpus"), run.corpus(role).features
         rule = options["labels"] or run.paper.roles[role].rule(name)
         partial = ", allow_partial=True" if options["allow_partial"] else ""
-        load = f'tfsergan.load_corpus("{name}", "{corpus.features}", labels="{rule}"{partial})'
+        load = f'tfsergan.load_corpus("{name}", "{features}", labels="{rule}"{partial})'
         click.echo(f'in Python: tfsergan.synthesize("{generator}", {load}).write("synthetic.csv")')
         return
     given = "--samples 100" if card["signature"] == "sample" else f"--features {card['feature_set']}.csv"
